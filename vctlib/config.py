@@ -1,0 +1,222 @@
+"""Profiles: one strict, typed YAML file that holds every size and step count of a run.
+
+A key that the schema does not know is an error, and so is a value of another type. Nothing in the library or in a
+notebook asks for a profile by name: what differs between a laptop and a data centre is numbers in these files.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from vctlib.errors import InputError
+
+PROFILES = Path(__file__).resolve().parent.parent / "notebooks" / "profiles"
+
+Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CohortConfig(Strict):
+    source: Literal["phantom", "nifti"]
+    n_people: PositiveInt
+    test_fraction: Fraction  # people whom no generator network ever sees
+    spacing_mm: PositiveFloat  # isotropic
+    grid: Triple  # voxels (x, y, z)
+    scanner_angles: Annotated[int, Field(ge=0)]  # projections of the CT simulation; 0 leaves the scanner out
+    scanner_photons: PositiveFloat  # per detector bin
+
+
+class Optimization(Strict):
+    """What every trained component needs."""
+
+    steps: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    patch: Triple | None = None  # voxels of the component's own input; None takes whole volumes
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0 keeps no average
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    decay: Literal["cosine", "step"] = "cosine"  # step: a tenth at 50 % and again at 90 % of the steps
+    final_learning_rate_fraction: Fraction = 0.02  # where the cosine ends
+    gradient_clip: PositiveFloat = 1.0
+
+
+class StageConfig(Strict):
+    """One pair of encoder and decoder of the stacked VQ-VAE (killeen2025 section 4.1.1)."""
+
+    channels: tuple[PositiveInt, ...]  # one entry for each factor of two of downsampling
+    residual_layers: PositiveInt
+    latent_channels: PositiveInt
+    codebook_size: PositiveInt
+    perceptual_weight: Weight
+    adversarial_weight: Weight
+    adversarial_start: Annotated[int, Field(ge=0)]  # step from which the discriminator counts
+    optimization: Optimization
+
+    @property
+    def downsampling(self) -> int:
+        return 2 ** len(self.channels)
+
+
+class MultiWindow(Strict):
+    """Weights of equation 3. The paper names no numbers; these are ours."""
+
+    soft_hu: tuple[float, float] = (-200.0, 200.0)
+    hard_hu: tuple[float, float] = (200.0, 1500.0)
+    soft_weight: Weight = 4.0
+    hard_weight: Weight = 1.5
+    other_weight: Weight = 1.0
+
+
+class ImageAutoencoderConfig(Strict):
+    stages: tuple[StageConfig, ...] = Field(min_length=1)  # first the one that sees the image
+    multi_window: MultiWindow | None = MultiWindow()  # None is plain L1
+
+
+class SegmentationAutoencoderConfig(Strict):
+    channels: tuple[PositiveInt, ...]
+    residual_layers: PositiveInt
+    latent_channels: PositiveInt
+    codebook_size: PositiveInt
+    cross_entropy_weight: Weight = 0.0  # beside the paper's Dice loss
+    optimization: Optimization
+
+
+class LatentDiffusionConfig(Strict):
+    schedule: Literal["rectified_flow", "ddpm"]
+    mean: Literal["channel", "position", "attributes"]  # what the standardisation subtracts from the latents
+    channels: tuple[PositiveInt, ...]
+    attention: tuple[bool, ...]
+    residual_blocks: PositiveInt
+    head_channels: PositiveInt
+    norm_groups: PositiveInt = 32
+    coordinates: bool  # feed voxel coordinates beside the latents
+    embedding_size: PositiveInt = 32  # of each attribute; killeen2025 section 4.2.3
+    attribute_dropout: Fraction = 0.2
+    timesteps: PositiveInt = 1000
+    optimization: Optimization
+
+    @model_validator(mode="after")
+    def _one_attention_flag_a_level(self):
+        if len(self.attention) != len(self.channels):
+            raise ValueError("attention needs one true or false for each entry of channels")
+        return self
+
+
+class UNetConfig(Strict):
+    """Post-processor and segmenter."""
+
+    channels: tuple[PositiveInt, ...]
+    residual_units: PositiveInt
+    perceptual_weight: Weight = 0.0
+    max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
+    optimization: Optimization
+
+
+class SliceRegressorConfig(Strict):
+    backbone: Literal["efficientnet_lite0", "swin_base_patch4_window12_384"]
+    image_size: tuple[PositiveInt, PositiveInt]  # (width, height) that a slice is resized to
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    pretrained: bool
+
+
+class SynthesisConfig(Strict):
+    steps: PositiveInt
+    guidance_scale: PositiveFloat
+    batch_size: PositiveInt
+    draws_per_person: PositiveInt  # the paper draws two
+
+
+class TrialConfig(Strict):
+    n_train: PositiveInt
+    n_test: PositiveInt  # each of in- and out-of-distribution
+    in_distribution_share: Fraction
+    bootstrap: PositiveInt
+
+
+class SlidingWindow(Strict):
+    image_patch: Triple  # voxels; decoding walks the same windows in latent space
+    overlap: Fraction
+
+
+class Profile(Strict):
+    name: str
+    meaningful: bool  # false marks every figure as a test of the machinery
+    cohort: CohortConfig
+    precision: Literal["auto", "bf16", "no"]  # auto: bf16 where the processor has it
+    checkpoint_minutes: PositiveFloat
+    sliding_window: SlidingWindow
+    image_autoencoder: ImageAutoencoderConfig
+    segmentation_autoencoder: SegmentationAutoencoderConfig
+    latent_diffusion: LatentDiffusionConfig
+    post_processor: UNetConfig
+    segmenter: UNetConfig
+    slice_regressor: SliceRegressorConfig
+    synthesis: SynthesisConfig
+    trial: TrialConfig
+
+    @model_validator(mode="after")
+    def _latent_grids_agree(self):
+        factor = 1
+        for stage in self.image_autoencoder.stages:
+            factor *= stage.downsampling
+        other = 2 ** len(self.segmentation_autoencoder.channels)
+        if factor != other:
+            raise ValueError(f"the image autoencoder shrinks {factor}x and the segmentation autoencoder {other}x")
+        for name, sizes in (("grid", self.cohort.grid), ("sliding window", self.sliding_window.image_patch)):
+            if any(size % factor for size in sizes):
+                raise ValueError(f"the {name} {sizes} must be divisible by the compression of {factor}")
+        return self
+
+    @property
+    def compression(self) -> int:
+        """Voxels per latent along each axis."""
+        return 2 ** len(self.segmentation_autoencoder.channels)
+
+
+def _merge(base: dict, overrides: dict) -> dict:
+    merged = dict(base)
+    for key, value in overrides.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def load_profile(name_or_path: str | Path, overrides: dict | None = None) -> Profile:
+    """Read a profile by name (`laptop`) or path, with nested overrides. Raises InputError in one line."""
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = PROFILES / f"{name_or_path}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise InputError(f"no profile {str(name_or_path)!r}; known profiles: {known}, or give the path of a YAML file")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a mapping of settings")
+    try:
+        return Profile.model_validate(_merge(content, overrides or {}))
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first of pydantic's complaints, in one line a person can act on."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "the whole file"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {place!r}"
+    if problem["type"] == "missing":
+        return f"missing key {place!r}"
+    more = len(error.errors()) - 1
+    return f"{place}: {problem['msg']}" + (f" (and {more} more)" if more else "")
