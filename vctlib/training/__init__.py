@@ -1,0 +1,1 @@
+"""One training loop, the data it draws from, and one objective for each network."""

@@ -1,0 +1,86 @@
+"""Volumes laid out for fast random access: memory-mapped arrays beside the run, made once from a cohort."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from tqdm.std import tqdm
+
+from vctlib.anatomy import LabelTable, reduce_labels
+from vctlib.cohort import Cohort
+from vctlib.results import sha256, write_text
+
+BODY_HU = -500.0  # a voxel above this lies in the body (or is a table)
+_BODY_STRIDE = 4  # voxels; body positions are kept on a coarse lattice
+
+
+def cached_array(path: Path, key: str, make: Callable[[int], np.ndarray], count: int, label: str) -> np.ndarray:
+    """An array of `count` items on disk, read-only and memory-mapped; item i is `make(i)`.
+
+    A finished array with the same `key` is used as it is; anything else is made again. Killed halfway, nothing that
+    could be taken for whole remains.
+    """
+    note = path.with_suffix(".json")
+    if path.exists() and note.exists() and json.loads(note.read_text()) == {"key": key, "count": count}:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    note.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    array = None
+    for index in tqdm(range(count), desc=label, unit="body", mininterval=2.0):
+        item = make(index)
+        if array is None:
+            array = open_memmap(temporary, "w+", item.dtype, (count, *item.shape))
+        array[index] = item
+    array.flush()
+    del array
+    os.replace(temporary, path)
+    write_text(note, json.dumps({"key": key, "count": count}))
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+class BodyArrays:
+    """CTs (int16) and reduced label maps (uint8) of some subjects of a cohort, as (n, x, y, z) arrays on disk."""
+
+    def __init__(self, cohort: Cohort, folder: Path, *, target: LabelTable | None = None, tag: str = "") -> None:
+        self.subjects = cohort.subjects
+        key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(self.subjects)}"
+        count = len(self.subjects)
+        self.hu = cached_array(folder / f"hu{tag}.npy", key, lambda i: cohort.ct(self.subjects[i])[0], count, "reading CT")
+        self.labels = None
+        if target is not None:
+            source = cohort.info.labels
+
+            def reduced(index: int) -> np.ndarray:
+                return reduce_labels(cohort.labels(self.subjects[index]), source, target)
+
+            self.labels = cached_array(
+                folder / f"labels{len(target)}{tag}.npy", key + str(dict(target)), reduced, count, "reading labels"
+            )
+        self.body = [body_positions(volume) for volume in self.hu]
+
+
+def body_positions(hu: np.ndarray) -> np.ndarray:
+    """Voxel indices (k, 3) inside the body, on a lattice of every fourth voxel."""
+    coarse = hu[::_BODY_STRIDE, ::_BODY_STRIDE, ::_BODY_STRIDE] > BODY_HU
+    found = np.argwhere(coarse) * _BODY_STRIDE
+    return found if len(found) else np.array([[size // 2 for size in hu.shape]])
+
+
+def patch_start(rng: np.random.Generator, body: np.ndarray, patch: Sequence[int], shape: Iterable[int]) -> tuple:
+    """First corner of a patch that holds a random body voxel at a random place of it.
+
+    The body fills about a tenth of the grid: patches drawn evenly would mostly show air.
+    """
+    centre = body[rng.integers(len(body))]
+    offset = rng.integers(0, patch)
+    return tuple(int(np.clip(c - o, 0, s - p)) for c, o, p, s in zip(centre, offset, patch, shape, strict=True))
+
+
+def cut(array: np.ndarray, start: Sequence[int], patch: Sequence[int]) -> np.ndarray:
+    """A patch of the last three axes of an array."""
+    window = tuple(slice(a, a + p) for a, p in zip(start, patch, strict=True))
+    return np.array(array[(..., *window)])

@@ -1,0 +1,215 @@
+"""Train each component of a profile from a reference cohort, and release its weights.
+
+Order: image autoencoder, segmentation autoencoder, then latent diffusion and post-processor; the segmenter stands
+alone. Only people of the `train` split are ever seen.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vctlib.anatomy import MEASURE, PAPER16
+from vctlib.attributes import Attributes
+from vctlib.cohort import Cohort
+from vctlib.config import Optimization, Profile
+from vctlib.networks.components import build, release, restore
+from vctlib.networks.inference import device, encode_body, inference, reconstruct_volume, to_network
+from vctlib.networks.precision import resolve_precision
+from vctlib.results import hardware, sha256
+from vctlib.training import objectives
+from vctlib.training.arrays import BodyArrays, cached_array
+from vctlib.training.loop import Objective, TrainingSummary, train
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where and how components are trained."""
+
+    profile: Profile
+    cohort: Cohort  # the reference
+    folder: Path  # checkpoints, curves and caches
+    models: Path  # the weights files
+    seed: int
+    max_minutes: float | None = None
+
+    def people(self) -> Cohort:
+        return self.cohort.subset("train")
+
+    def arrays(self, target=None) -> BodyArrays:
+        return BodyArrays(self.people(), self.folder / "cache", target=target)
+
+    def weights(self, component: str) -> Path:
+        return self.models / f"{component}.safetensors"
+
+    def trained(self, component: str) -> nn.Module:
+        return restore(self.weights(component), component)[0].to(device())
+
+    def fit(self, name: str, objective: Objective, optimization: Optimization, section: dict) -> TrainingSummary:
+        """Run the loop; settings, seed and cohort decide which checkpoint may be resumed."""
+        identity = [name, section, self.seed, sha256(self.cohort.path / "subjects.csv")]
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+        return train(
+            objective,
+            optimization,
+            self.folder,
+            name=name,
+            seed=self.seed,
+            key=key,
+            precision=self.profile.precision,
+            max_minutes=self.max_minutes,
+            checkpoint_minutes=self.profile.checkpoint_minutes,
+        )
+
+    def release(self, component: str, network: nn.Module, summaries: dict[str, TrainingSummary]) -> dict:
+        """Write the weights with what it took to train them; returns the latter."""
+        training = {
+            "hardware": hardware(),
+            "precision": resolve_precision(self.profile.precision),
+            "seed": self.seed,
+            "people": len(self.people()),
+            "seconds": round(sum(s.seconds for s in summaries.values()), 1),
+            "parts": {name: summary.describe() for name, summary in summaries.items()},
+        }
+        release(self.weights(component), component, network, self.profile, training)
+        for name in summaries:
+            (self.folder / f"{name}.checkpoint.safetensors").unlink(missing_ok=True)
+        return training
+
+
+def train_image_autoencoder(shop: Workshop) -> dict:
+    """The stacked VQ-VAE, stage after stage; one stage is the vanilla case."""
+    profile, config = shop.profile, shop.profile.image_autoencoder
+    arrays = shop.arrays()
+    torch.manual_seed(shop.seed)
+    network = build("image_autoencoder", profile).to(device())
+    summaries, factor = {}, 1
+    for level, (stage, stage_config) in enumerate(zip(network.stages, config.stages, strict=True)):
+        name = f"image_autoencoder_{level}"
+        section = config.model_dump(mode="json") | {"level": level}
+        if level == 0:
+            objective = objectives.ImageStageObjective(stage, stage_config, config.multi_window, arrays)
+        else:
+            inputs = _stage_inputs(shop, network, level, arrays)
+            bodies = objectives.latent_bodies(arrays.hu, factor)
+            objective = objectives.LatentStageObjective(stage, stage_config, inputs, bodies)
+        summaries[name] = shop.fit(name, objective, stage_config.optimization, section)
+        for parameter in stage.parameters():
+            parameter.requires_grad_(False)
+        factor *= stage_config.downsampling
+        if level + 1 < len(network.stages):
+            _standardise_stage(shop, network, level + 1, arrays)
+    return shop.release("image_autoencoder", network, summaries)
+
+
+def _standardise_stage(shop: Workshop, network: nn.Module, level: int, arrays: BodyArrays) -> None:
+    """Bring the inputs of a later stage to mean 0 and SD 1 per channel, over some training people."""
+    chosen = np.linspace(0, len(arrays.hu) - 1, min(16, len(arrays.hu))).astype(int)
+    with inference(shop.profile.precision):
+        inputs = [network.stage_input(level, to_network(arrays.hu[i])).float().cpu() for i in chosen]
+    stacked = torch.cat([item.flatten(2) for item in inputs], dim=2)[0]
+    network.stages[level].set_input_statistics(stacked.mean(1), stacked.std(1).clamp_min(1e-6))
+
+
+def _stage_inputs(shop: Workshop, network: nn.Module, level: int, arrays: BodyArrays) -> np.ndarray:
+    key = _state_hash(network.stages[:level]) + " ".join(arrays.subjects)
+
+    def make(index: int) -> np.ndarray:
+        with inference(shop.profile.precision):
+            return network.stage_input(level, to_network(arrays.hu[index]))[0].float().cpu().numpy()
+
+    path = shop.folder / "cache" / f"stage_{level}_input.npy"
+    return cached_array(path, key, make, len(arrays.hu), f"inputs of stage {level}")
+
+
+def _state_hash(module: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode() + tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def train_segmentation_autoencoder(shop: Workshop) -> dict:
+    """Label maps of the paper's 16 classes to latents and back."""
+    config = shop.profile.segmentation_autoencoder
+    arrays = shop.arrays(PAPER16)
+    torch.manual_seed(shop.seed)
+    network = build("segmentation_autoencoder", shop.profile).to(device())
+    objective = objectives.SegmentationObjective(
+        network, arrays, len(PAPER16) + 1, config.optimization.patch, config.cross_entropy_weight
+    )
+    summary = shop.fit("segmentation_autoencoder", objective, config.optimization, config.model_dump(mode="json"))
+    return shop.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
+
+
+def joint_latents(shop: Workshop) -> tuple[Tensor, Tensor]:
+    """Latents of image and label map of the training people (n, channel, x, y, z), and their categories (n, 4)."""
+    arrays, people = shop.arrays(PAPER16), shop.people()
+    image, segmentation = shop.trained("image_autoencoder"), shop.trained("segmentation_autoencoder")
+
+    def make(index: int) -> np.ndarray:
+        return encode_body(image, segmentation, arrays.hu[index], arrays.labels[index], shop.profile)
+
+    key = sha256(shop.weights("image_autoencoder")) + sha256(shop.weights("segmentation_autoencoder"))
+    path = shop.folder / "cache" / "joint_latents.npy"
+    latents = cached_array(path, key + " ".join(arrays.subjects), make, len(arrays.hu), "encoding people")
+    categories = [Attributes.from_row(row).categories() for _, row in people.table.iterrows()]
+    return torch.from_numpy(np.array(latents)), torch.tensor(categories)
+
+
+def train_latent_diffusion(shop: Workshop) -> dict:
+    """The joint distribution of latents given attributes."""
+    config = shop.profile.latent_diffusion
+    latents, categories = joint_latents(shop)
+    torch.manual_seed(shop.seed)
+    network = build("latent_diffusion", shop.profile)
+    network.statistics.fit(latents, categories)
+    network.to(device())
+    clean = network.statistics.standardise(latents.to(device()), categories.to(device())).cpu()
+    objective = objectives.LatentDiffusionObjective(network.denoiser, config, clean, categories)
+    section = config.model_dump(mode="json") | {"latents": list(latents.shape)}
+    summary = shop.fit("latent_diffusion", objective, config.optimization, section)
+    return shop.release("latent_diffusion", network, {"latent_diffusion": summary})
+
+
+def train_post_processor(shop: Workshop) -> dict:
+    """Reconstruction to image, to bring back the detail that the bottleneck loses."""
+    config, arrays = shop.profile.post_processor, shop.arrays()
+    image = shop.trained("image_autoencoder")
+    count = min(len(arrays.hu), config.max_people or len(arrays.hu))
+    reconstructed = cached_array(
+        shop.folder / "cache" / "reconstructed.npy",
+        sha256(shop.weights("image_autoencoder")) + " ".join(arrays.subjects),
+        lambda i: np.rint(reconstruct_volume(image, arrays.hu[i], shop.profile)).astype(np.int16),
+        count,
+        "reconstructing people",
+    )
+    arrays.body = arrays.body[:count]
+    torch.manual_seed(shop.seed)
+    network = build("post_processor", shop.profile).to(device())
+    objective = objectives.PostProcessorObjective(network, config, arrays, reconstructed)
+    summary = shop.fit("post_processor", objective, config.optimization, config.model_dump(mode="json"))
+    return shop.release("post_processor", network, {"post_processor": summary})
+
+
+def train_segmenter(shop: Workshop) -> dict:
+    """The independent segmenter: reference images and their exact labels, nothing generated."""
+    config, arrays = shop.profile.segmenter, shop.arrays(MEASURE)
+    torch.manual_seed(shop.seed)
+    network = build("segmenter", shop.profile).to(device())
+    objective = objectives.SegmenterObjective(network, arrays, config.optimization.patch)
+    summary = shop.fit("segmenter", objective, config.optimization, config.model_dump(mode="json"))
+    return shop.release("segmenter", network, {"segmenter": summary})
+
+
+TRAINERS = {
+    "image_autoencoder": train_image_autoencoder,
+    "segmentation_autoencoder": train_segmentation_autoencoder,
+    "latent_diffusion": train_latent_diffusion,
+    "post_processor": train_post_processor,
+    "segmenter": train_segmenter,
+}

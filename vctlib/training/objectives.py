@@ -1,0 +1,191 @@
+"""One objective for each network: what a batch is and how its loss is made up.
+
+Source: killeen2025 equations 2 and 3 and sections 4.1.2-4.1.3.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from monai.losses import DiceCELoss, DiceLoss
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vctlib.config import LatentDiffusionConfig, MultiWindow, StageConfig, UNetConfig
+from vctlib.intensity import normalise_hu
+from vctlib.losses.adversarial import AdversarialLoss
+from vctlib.losses.multi_window import MultiWindowL1
+from vctlib.losses.perceptual import PerceptualLoss
+from vctlib.networks.schedule import drop_attributes, make_schedule
+from vctlib.training.arrays import BodyArrays, body_positions, cut, patch_start
+
+Losses = Iterator[tuple[str, Tensor, dict[str, float]]]
+
+
+def _stack(items: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(items))
+
+
+class _PatchObjective:
+    """Draws patches that touch the body from random subjects."""
+
+    def __init__(self, bodies: list[np.ndarray], shape: tuple, patch: tuple[int, ...] | None) -> None:
+        self._bodies, self._shape, self._patch = bodies, shape, patch or shape
+
+    def _windows(self, rng: np.random.Generator, size: int) -> list[tuple[int, tuple]]:
+        subjects = rng.integers(len(self._bodies), size=size)
+        return [(int(i), patch_start(rng, self._bodies[i], self._patch, self._shape)) for i in subjects]
+
+    def _patches(self, array: np.ndarray, windows: list[tuple[int, tuple]]) -> Tensor:
+        return _stack([cut(array[i], start, self._patch) for i, start in windows])
+
+
+class _StageObjective(_PatchObjective):
+    """A pair of encoder and decoder: distance + commitment + perceptual + adversarial, each where it is asked for."""
+
+    def __init__(self, stage: nn.Module, config: StageConfig, distance: nn.Module, channels: int, *where) -> None:
+        super().__init__(*where, config.optimization.patch)
+        self._config, self._distance = config, distance
+        self._perceptual = PerceptualLoss() if config.perceptual_weight else None
+        self._adversarial = AdversarialLoss(channels=channels) if config.adversarial_weight else None
+        self.networks = {"stage": stage}
+        if self._adversarial is not None:
+            self.networks["discriminator"] = self._adversarial.discriminator
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
+        x, config = batch["x"], self._config
+        reconstruction, commitment = self.networks["stage"](x)
+        distance = self._distance(reconstruction, x)
+        loss, figures = distance + commitment, {"reconstruction": distance.item(), "commitment": commitment.item()}
+        if self._perceptual is not None:
+            perceptual = self._perceptual(reconstruction, x)
+            loss, figures["perceptual"] = loss + config.perceptual_weight * perceptual, perceptual.item()
+        adversarial = self._adversarial is not None and step >= config.adversarial_start
+        if adversarial:
+            fooling = self._adversarial.generator(self.networks["discriminator"], reconstruction)
+            loss, figures["adversarial"] = loss + config.adversarial_weight * fooling, fooling.item()
+        yield "stage", loss, figures
+        if adversarial:
+            judged = self._adversarial.discriminating(self.networks["discriminator"], reconstruction.detach(), x)
+            yield "discriminator", judged, {"discriminator": judged.item()}
+
+
+class ImageStageObjective(_StageObjective):
+    """The stage that sees the image: (multi-window) L1 + perceptual + adversarial. Equation 2, l = L."""
+
+    def __init__(self, stage: nn.Module, config: StageConfig, window: MultiWindow | None, arrays: BodyArrays) -> None:
+        distance = nn.L1Loss() if window is None else MultiWindowL1(window)
+        super().__init__(stage, config, distance, 1, arrays.body, arrays.hu.shape[1:])
+        self._hu = arrays.hu
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        return {"x": normalise_hu(self._patches(self._hu, self._windows(rng, size)).float())[:, None]}
+
+
+class LatentStageObjective(_StageObjective):
+    """A stage that sees the latents of the stage before: L1 + adversarial. Equation 2, l < L."""
+
+    def __init__(self, stage: nn.Module, config: StageConfig, latents: np.ndarray, bodies: list[np.ndarray]) -> None:
+        super().__init__(stage, config, nn.L1Loss(), latents.shape[1], bodies, latents.shape[2:])
+        self._latents = latents
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        return {"x": self._patches(self._latents, self._windows(rng, size)).float()}
+
+
+class SegmentationObjective(_PatchObjective):
+    """Label maps through the bottleneck: Dice loss, and cross-entropy where the profile asks for it."""
+
+    def __init__(self, network: nn.Module, arrays: BodyArrays, n_classes: int, patch, cross_entropy: float) -> None:
+        super().__init__(arrays.body, arrays.hu.shape[1:], patch)
+        self._labels, self._n_classes = arrays.labels, n_classes
+        self._loss = _dice(cross_entropy)
+        self.networks = {"network": network}
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        return {"y": self._patches(self._labels, self._windows(rng, size)).long()[:, None]}
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
+        one_hot = functional.one_hot(batch["y"][:, 0], self._n_classes).movedim(-1, 1).float()
+        logits, commitment = self.networks["network"](one_hot)
+        dice = self._loss(logits, batch["y"])
+        yield "network", dice + commitment, {"dice": dice.item(), "commitment": commitment.item()}
+
+
+class SegmenterObjective(_PatchObjective):
+    """Image to label map, on reference images only: Dice loss and cross-entropy."""
+
+    def __init__(self, network: nn.Module, arrays: BodyArrays, patch) -> None:
+        super().__init__(arrays.body, arrays.hu.shape[1:], patch)
+        self._hu, self._labels = arrays.hu, arrays.labels
+        self._loss = _dice(1.0)
+        self.networks = {"network": network}
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        windows = self._windows(rng, size)
+        hu = normalise_hu(self._patches(self._hu, windows).float())[:, None]
+        return {"x": hu, "y": self._patches(self._labels, windows).long()[:, None]}
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
+        loss = self._loss(self.networks["network"](batch["x"]), batch["y"])
+        yield "network", loss, {"loss": loss.item()}
+
+
+class PostProcessorObjective(_PatchObjective):
+    """Reconstruction to image: L1 + perceptual (section 4.1.3)."""
+
+    def __init__(self, network: nn.Module, config: UNetConfig, arrays: BodyArrays, reconstructed: np.ndarray) -> None:
+        super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
+        self._hu, self._reconstructed, self._weight = arrays.hu, reconstructed, config.perceptual_weight
+        self._perceptual = PerceptualLoss() if config.perceptual_weight else None
+        self.networks = {"network": network}
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        windows = self._windows(rng, size)
+        pair = (self._patches(array, windows).float() for array in (self._reconstructed, self._hu))
+        x, y = (normalise_hu(hu)[:, None] for hu in pair)
+        return {"x": x, "y": y}
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
+        improved = self.networks["network"](batch["x"])
+        distance = functional.l1_loss(improved, batch["y"])
+        loss, figures = distance, {"reconstruction": distance.item()}
+        if self._perceptual is not None:
+            perceptual = self._perceptual(improved, batch["y"])
+            loss = loss + self._weight * perceptual
+            figures["perceptual"] = perceptual.item()
+        yield "network", loss, figures
+
+
+class LatentDiffusionObjective:
+    """Denoise standardised latents of image and label map together, with attributes dropped at random."""
+
+    def __init__(
+        self, network: nn.Module, config: LatentDiffusionConfig, latents: Tensor, categories: Tensor
+    ) -> None:
+        self._latents, self._categories = latents, categories
+        self._dropout, self._schedule = config.attribute_dropout, make_schedule(config)
+        self.networks = {"network": network}
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        chosen = torch.from_numpy(rng.integers(len(self._latents), size=size))
+        return {"z": self._latents[chosen], "categories": self._categories[chosen]}
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
+        noisy, timesteps, target, weight = self._schedule.training_pair(batch["z"])
+        categories = drop_attributes(batch["categories"], self._dropout)
+        predicted = self.networks["network"](noisy, timesteps, categories)
+        loss = (weight * (predicted.float() - target).square()).mean()
+        yield "network", loss, {"loss": loss.item()}
+
+
+def _dice(cross_entropy: float) -> nn.Module:
+    options = {"to_onehot_y": True, "softmax": True, "include_background": False, "batch": True}
+    if not cross_entropy:
+        return DiceLoss(**options)
+    return DiceCELoss(**options, lambda_ce=cross_entropy)
+
+
+def latent_bodies(hu: np.ndarray, factor: int) -> list[np.ndarray]:
+    """Body positions of every subject on the latent grid, `factor` voxels wide."""
+    return [np.unique(body_positions(volume) // factor, axis=0) for volume in hu]

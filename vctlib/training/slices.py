@@ -1,0 +1,103 @@
+"""The downstream model's data and training: one sagittal and one coronal slice a body, a scalar out.
+
+Source: killeen2025 section 4.3.1. Slices are drawn from the middle third in training; the middle slice is used
+afterwards.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vctlib.cohort import Cohort
+from vctlib.config import Optimization, Profile
+from vctlib.networks.components import build
+from vctlib.networks.inference import device, inference
+from vctlib.training.arrays import BodyArrays
+from vctlib.training.loop import TrainingSummary, train
+
+
+def cut_slices(hu: np.ndarray, x: int, y: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Sagittal slice at `x` and coronal slice at `y` of a CT (x, y, z), each (1, height, width) in HU.
+
+    Superior is up; each is resized to `size` (width, height) by bilinear interpolation.
+    """
+    planes = (hu[x, :, ::-1], hu[:, y, ::-1])  # (y, z) and (x, z), head first
+    width, height = size
+    resized = []
+    for plane in planes:
+        image = torch.from_numpy(np.ascontiguousarray(plane.T, np.float32))[None, None]
+        resized.append(functional.interpolate(image, (height, width), mode="bilinear", antialias=True)[0])
+    return resized[0], resized[1]
+
+
+class SliceObjective:
+    """Mean squared error of the standardised target over randomly drawn slices."""
+
+    def __init__(self, network: nn.Module, hu: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> None:
+        self._hu, self._size = hu, size
+        self._target = torch.from_numpy(np.asarray(target, np.float32))
+        self.networks = {"network": network}
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        chosen = rng.choice(len(self._hu), size=size, replace=size > len(self._hu))
+        nx, ny, _ = self._hu.shape[1:]
+        pairs = [
+            cut_slices(self._hu[i], rng.integers(nx // 3, 2 * nx // 3), rng.integers(ny // 3, 2 * ny // 3), self._size)
+            for i in chosen
+        ]
+        sagittal, coronal = (torch.stack(planes) for planes in zip(*pairs, strict=True))
+        return {"sagittal": sagittal, "coronal": coronal, "target": self._target[chosen]}
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
+        network = self.networks["network"]
+        predicted = network(batch["sagittal"], batch["coronal"])
+        error = (predicted.float() - batch["target"]) / network.target_scale
+        loss = error.square().mean()
+        yield "network", loss, {"loss": loss.item()}
+
+
+def train_slice_regressor(
+    profile: Profile, people: Cohort, target: pd.Series, folder: Path, *, name: str, seed: int, key: str
+) -> tuple[nn.Module, TrainingSummary]:
+    """A regressor of `target` (indexed by subject_id, its own unit) from the CTs of `people`."""
+    config = profile.slice_regressor
+    torch.manual_seed(seed)
+    network = build("slice_regressor", profile).to(device())
+    values = target.loc[people.subjects].to_numpy(float)
+    network.set_target_statistics(float(values.mean()), float(values.std()))
+    arrays = BodyArrays(people, folder / "cache", tag=f"_{name}")
+    steps = config.epochs * -(-len(people) // config.batch_size)
+    optimization = Optimization(
+        steps=steps, batch_size=min(config.batch_size, len(people)), learning_rate=config.learning_rate, decay="step"
+    )
+    objective = SliceObjective(network, arrays.hu, values, config.image_size)
+    summary = train(
+        objective,
+        optimization,
+        folder,
+        name=name,
+        seed=seed,
+        key=key,
+        precision=profile.precision,
+        checkpoint_minutes=profile.checkpoint_minutes,
+    )
+    return objective.networks["network"], summary
+
+
+def predict(network: nn.Module, cohort: Cohort, profile: Profile) -> pd.Series:
+    """The regressor's answer for every subject, from the middle slices; indexed by subject_id."""
+    answers = {}
+    for subject_id in cohort.subjects:
+        hu, _ = cohort.ct(subject_id)
+        sagittal, coronal = cut_slices(hu, hu.shape[0] // 2, hu.shape[1] // 2, profile.slice_regressor.image_size)
+        with inference(profile.precision):
+            answer = network(sagittal[None].to(device()), coronal[None].to(device()))
+        answers[subject_id] = float(answer.float().item())
+    series = pd.Series(answers, name="prediction")
+    series.index.name = "subject_id"
+    return series
