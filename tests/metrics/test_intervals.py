@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from vctlib.metrics.intervals import bootstrap, pearson
+
+
+def test_bootstrap_of_a_mean_agrees_with_the_normal_interval():
+    values = np.random.default_rng(1).normal(10, 2, size=400)
+    estimate = bootstrap(np.mean, values)
+    half = 1.96 * values.std(ddof=1) / 20
+    assert estimate.value == pytest.approx(values.mean()) and estimate.n == 400
+    assert estimate.ci95 == pytest.approx((values.mean() - half, values.mean() + half), abs=0.03)
+
+
+def test_bootstrap_covers_the_truth_about_19_times_in_20():
+    rng = np.random.default_rng(2)
+    hits = 0
+    for seed in range(200):
+        low, high = bootstrap(np.mean, rng.normal(size=60), n_resamples=300, seed=seed).ci95
+        hits += low <= 0 <= high
+    assert 0.88 <= hits / 200 <= 0.99
+
+
+def test_bootstrap_is_reproducible_and_honest_about_small_samples():
+    values = [1.0, 2.0, 4.0]
+    assert bootstrap(np.mean, values, seed=3) == bootstrap(np.mean, values, seed=3)
+    one = bootstrap(np.mean, [5.0])
+    assert one.value == 5.0 and np.isnan(one.ci95).all()
+    assert np.isnan(bootstrap(np.mean, []).value)
+
+
+def test_pearson_by_hand_with_fishers_interval():
+    x, y = np.array([1.0, 2, 3, 4, 5]), np.array([2.0, 1, 4, 3, 5])  # covariance 8, both sums of squares 10
+    estimate = pearson(x, y)
+    assert estimate.value == pytest.approx(0.8)
+    expected = np.tanh(np.arctanh(0.8) + np.array([-1, 1]) * 1.959964 / np.sqrt(5 - 3))
+    assert estimate.ci95 == pytest.approx(tuple(expected), rel=1e-5)
+
+
+def test_pearson_leaves_out_unknown_pairs_and_says_how_many_are_left():
+    estimate = pearson([1, 2, 3, np.nan, 5], [2, 4, 6, 0, np.nan])
+    assert estimate.value == pytest.approx(1) and estimate.n == 3 and np.isnan(estimate.ci95).all()
+    assert np.isnan(pearson([1, 1, 1], [1, 2, 3]).value)
+    assert np.isnan(pearson([1, 2], [1, 2]).value)

@@ -1,0 +1,74 @@
+"""Shaping and posing the template."""
+
+import numpy as np
+import pytest
+
+from vctlib.sources.phantom.body import mesh_volume, rest_body
+from vctlib.sources.phantom.geometry import rotation, unit
+from vctlib.sources.phantom.kinematics import forward_kinematics, move_joints, skin
+from vctlib.sources.phantom.pose import TRUNK, pose_body
+from vctlib.sources.phantom.template import load_template
+
+
+@pytest.fixture(scope="module")
+def template():
+    return load_template()
+
+
+@pytest.fixture(scope="module")
+def rest(template):
+    return rest_body(template, "male", 40, 1760, 62e6, 78e6)
+
+
+def test_rest_body_has_the_height_and_volumes_asked_for(template, rest):
+    assert np.ptp(rest.outer_vertices[:, 2]) == pytest.approx(1760, abs=0.5)
+    assert mesh_volume(rest.outer_vertices, template.faces) == pytest.approx(78e6, rel=1e-3)
+    assert mesh_volume(rest.lean_vertices, template.faces) == pytest.approx(62e6, rel=1e-3)
+
+
+def test_unreachable_volume_ends_at_the_templates_range(template):
+    small = rest_body(template, "female", 40, 1900, 1e6, 2e6)
+    smaller = rest_body(template, "female", 40, 1900, 0.5e6, 1e6)
+    np.testing.assert_array_equal(small.outer_vertices, smaller.outer_vertices)
+
+
+def test_forward_kinematics_of_a_two_link_arm():
+    joints = np.array([[0.0, 0, 0], [10, 0, 0], [20, 0, 0]])
+    quarter = rotation([0, 0, 1], np.pi / 2)
+    motion = forward_kinematics(joints, np.array([-1, 0, 1]), {0: quarter, 1: quarter})
+    np.testing.assert_allclose(move_joints(joints, *motion), [[0, 0, 0], [0, 10, 0], [-10, 10, 0]], atol=1e-12)
+
+
+def test_skinning_moves_each_vertex_with_its_joints():
+    joints = np.array([[0.0, 0, 0], [10, 0, 0]])
+    motion = forward_kinematics(joints, np.array([-1, 0]), {1: rotation([0, 0, 1], np.pi / 2)})
+    vertices = np.array([[5.0, 0, 0], [15, 0, 0], [15, 0, 0]])
+    weights, numbers = np.array([[1.0, 0], [1, 0], [0.5, 0.5]]), np.array([[0, 1], [1, 0], [0, 1]])
+    moved = skin(vertices, weights, numbers, *motion)
+    np.testing.assert_allclose(moved, [[5, 0, 0], [10, 5, 0], [12.5, 2.5, 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bones_keep_their_lengths_and_hands_lie_before_the_trunk(template, rest, seed):
+    body = pose_body(template, rest, np.random.default_rng(seed))
+
+    def length(positions, a, b):
+        return np.linalg.norm(positions[template.joint_index[a]] - positions[template.joint_index[b]])
+
+    trunk = body.outer[template.in_region(*TRUNK)]
+    for side, sign in (("L", 1), ("R", -1)):
+        for a, b in (("upperarm01", "lowerarm01"), ("lowerarm01", "wrist"), ("lowerleg01", "foot")):
+            names = f"{a}.{side}", f"{b}.{side}"
+            assert length(body.joints, *names) == pytest.approx(length(rest.outer_joints, *names), rel=1e-6)
+        wrist, elbow = body.joint(f"wrist.{side}"), body.joint(f"lowerarm01.{side}")
+        beside = trunk[(np.abs(trunk[:, 2] - wrist[2]) < 40) & (np.abs(trunk[:, 0] - wrist[0]) < 40)]
+        assert wrist[1] < beside[:, 1].min()  # y points backwards
+        assert sign * elbow[0] > sign * wrist[0]  # the forearm runs inwards
+        foot, toe = body.joint(f"foot.{side}"), body.joint(f"toe3-1.{side}")
+        assert unit(toe - foot)[2] < -0.5  # pointed
+
+
+def test_either_arm_can_be_on_top(template, rest):
+    heights = [pose_body(template, rest, np.random.default_rng(seed)) for seed in range(8)]
+    left_in_front = [body.joint("wrist.L")[1] < body.joint("wrist.R")[1] for body in heights]
+    assert any(left_in_front) and not all(left_in_front)

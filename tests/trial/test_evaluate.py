@@ -1,0 +1,139 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from vctlib.errors import InputError
+from vctlib.trial.arms import rebias
+from vctlib.trial.bootstrap import bootstrap_mae
+from vctlib.trial.evaluate import COLUMNS, attribute_frame, degradation, error_tables, evaluate_arms
+from vctlib.trial.protocol import Protocol
+
+
+@pytest.fixture(scope="module")
+def table(predictions, protocol, split):
+    return evaluate_arms(predictions, protocol, split)
+
+
+def row(table, population, arm):
+    return table[(table["population"] == population) & (table["arm"] == arm)].iloc[0]
+
+
+def test_layout_is_that_of_table_1(table):
+    assert tuple(table.columns) == tuple(COLUMNS)
+    assert list(zip(table["population"], table["arm"], strict=True)) == [
+        ("ID", "real"),
+        ("ID", "reconstructed"),
+        ("ID", "synthetic"),
+        ("ID", "synthetic_rebiased"),
+        ("OOD", "real"),
+        ("OOD", "real_weighted"),
+        ("OOD", "reconstructed"),
+        ("OOD", "synthetic"),
+        ("OOD", "synthetic_rebiased"),
+    ]
+    for column in ("z", "p", "difference", "p_equivalence"):
+        assert list(table.loc[table[column].isna(), "arm"]) == ["real", "real", "real_weighted"]
+
+
+def test_rows_are_the_mean_absolute_errors_of_their_images(table, predictions):
+    for population in ("ID", "OOD"):
+        for arm in ("real", "reconstructed", "synthetic"):
+            images = predictions[(predictions["population"] == population) & (predictions["arm"] == arm)]
+            ours = row(table, population, arm)
+            assert ours.mae == pytest.approx(np.abs(images["truth"] - images["prediction"]).mean())
+            assert (ours.n, ours.n_patients) == (len(images), images["subject_id"].nunique())
+            assert ours.n_missing == 0
+
+
+def test_a_good_model_passes_and_a_shifted_one_fails(table):
+    assert row(table, "ID", "real").verdict == "pass"
+    assert set(table.loc[(table["population"] == "OOD") & (table["arm"] != "real_weighted"), "verdict"]) == {"fail"}
+    assert row(table, "OOD", "real_weighted").verdict == "pass"  # the baseline sees the ID errors only
+
+
+def test_rebiased_rows_are_culled_from_the_synthetic_ones(table, predictions, split, protocol):
+    synthetic = predictions[(predictions["arm"] == "synthetic") & (predictions["population"] == "ID")]
+    kept, culled = rebias(synthetic, split)
+    ours = row(table, "ID", "synthetic_rebiased")
+    assert 0 < culled < 0.5
+    assert (ours.n, ours.n_missing) == (len(kept), len(synthetic) - len(kept))
+    culled_before = rebias(predictions[predictions["arm"] == "synthetic"], split)[0].assign(arm="synthetic_rebiased")
+    given = pd.concat([predictions, culled_before])
+    assert row(evaluate_arms(given, protocol), "ID", "synthetic_rebiased").mae == ours.mae
+
+
+def test_intervals_are_clustered_by_patient(table, predictions, protocol):
+    images = predictions.query("population == 'OOD' and arm == 'synthetic'")
+    expected = bootstrap_mae(images["prediction"] - images["truth"], images["subject_id"], 1000, seed=3)
+    ours = row(table, "OOD", "synthetic")
+    assert (ours.mae_low, ours.mae_high) == pytest.approx((expected.low, expected.high))
+
+
+def test_order_of_rows_does_not_matter(table, predictions, protocol, split):
+    shuffled = evaluate_arms(predictions.sample(frac=1, random_state=0), protocol, split)
+    columns = ["mae", "mae_low", "mae_high", "difference_low", "difference_high"]
+    assert shuffled[columns].to_numpy() == pytest.approx(table[columns].to_numpy(), nan_ok=True)
+    assert shuffled["verdict"].tolist() == table["verdict"].tolist()
+
+
+def test_missing_images_are_counted(predictions, split):
+    protocol = Protocol(task="body_fat", arms=["real", "synthetic"], n_resamples=200)
+    lost = predictions.drop(predictions.query("population == 'ID' and arm == 'synthetic'").index[:7])
+    assert row(evaluate_arms(lost, protocol), "ID", "synthetic").n_missing == 7
+
+
+def test_degradation_is_the_difference_of_the_two_populations(table, predictions, protocol, split):
+    gaps = degradation(error_tables(predictions, protocol, split), protocol).set_index("arm")
+    expected = row(table, "OOD", "synthetic").mae - row(table, "ID", "synthetic").mae
+    assert gaps.loc["synthetic", "degradation"] == pytest.approx(expected)
+    assert (gaps["low"] > 0).all()
+    assert "real_weighted" not in gaps.index
+
+
+def test_protocols_column_names_are_used(predictions, table, split):
+    renamed = predictions.rename(columns={"truth": "fat_true", "prediction": "fat_model"})
+    protocol = Protocol(
+        task="body_fat", truth_column="fat_true", prediction_column="fat_model", n_resamples=1000, seed=3
+    )
+    assert evaluate_arms(renamed, protocol, split)["mae"].tolist() == table["mae"].tolist()
+
+
+def test_absent_numbers_are_blamed_on_their_subjects(predictions, protocol, split):
+    holes = predictions.copy()
+    subjects = holes.query("population == 'OOD' and arm == 'synthetic'").iloc[[4, 5, 8]]
+    holes.loc[subjects.index, "prediction"] = np.nan
+    with pytest.raises(InputError) as caught:
+        evaluate_arms(holes, protocol, split)
+    assert "\n" not in str(caught.value)
+    for subject in set(subjects["subject_id"]):
+        assert subject in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda frame: frame.drop(columns="prediction"), "no column prediction"),
+        (lambda frame: frame.replace({"arm": {"real": "Real"}}), "column arm .* Real"),
+        (lambda frame: frame.replace({"population": {"OOD": "shifted"}}), "column population .* shifted"),
+        (lambda frame: frame[frame["population"] == "ID"], "no row of the OOD population"),
+        (lambda frame: frame[frame["arm"] != "reconstructed"], "asks for the arm reconstructed"),
+        (lambda frame: pd.concat([frame, frame.head(1)]), "more than one real"),
+        (lambda frame: frame.drop(columns="sex"), "no column 'sex'"),
+        (lambda frame: frame.assign(subject_id=frame["subject_id"].where(frame["arm"] != "real")), "no subject_id"),
+    ],
+)
+def test_a_wrong_table_is_explained_in_one_line(predictions, protocol, split, change, words):
+    with pytest.raises(InputError, match=words) as caught:
+        evaluate_arms(change(predictions), protocol, split)
+    assert "\n" not in str(caught.value)
+
+
+def test_rebiased_arm_needs_rows_or_a_split(predictions, protocol):
+    with pytest.raises(InputError, match="synthetic_rebiased"):
+        evaluate_arms(predictions, protocol)
+
+
+def test_attribute_frame_joins_both_populations(predictions, protocol, split):
+    frame = attribute_frame(error_tables(predictions, protocol, split), "real")
+    assert len(frame) == 120
+    assert frame["absolute_error"].to_numpy() == pytest.approx(np.abs(frame["prediction"] - frame["truth"]).to_numpy())

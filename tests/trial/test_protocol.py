@@ -1,0 +1,69 @@
+import hashlib
+
+import pytest
+
+from vctlib.errors import InputError
+from vctlib.trial.protocol import Protocol, read_protocol
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(text: str):
+        path = tmp_path / "trial.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return _write
+
+
+def test_defaults_are_the_papers(write):
+    protocol = read_protocol(write("task: muscle\n"))
+    assert (protocol.margins.acceptable, protocol.margins.failure) == (2.0, 3.0)
+    assert (protocol.people.train, protocol.people.id_test, protocol.people.ood_test) == (200, 75, 75)
+    assert protocol.oversampling == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("task: body_fat\nbootstraps: 3\n", "unknown key bootstraps"),
+        ("task: body_fat\noversamplng: 3\n", "did you mean oversampling"),
+        ("task: body_fat\nmargins: {aceptable: 2}\n", "unknown key margins.aceptable .did you mean acceptable"),
+        ("seed: 1\n", "task is missing"),
+        ("task: liver\n", "task: "),
+        ("task: body_fat\nseed: '1'\n", "seed: "),
+        ("task: body_fat\nmargins: {acceptable: 4.0}\n", "acceptable .4. is above failure .3."),
+        ("task: body_fat\narms: [synthetic]\n", "arms must hold real"),
+        ("task: body_fat\narms: [real, real]\n", "twice"),
+        ("task: [\n", "not valid YAML"),
+        ("- body_fat\n", "keys and values"),
+        ("", "keys and values"),
+    ],
+)
+def test_a_mistake_is_one_line_with_the_file(write, text, words):
+    path = write(text)
+    with pytest.raises(InputError, match=words) as caught:
+        read_protocol(path)
+    assert "\n" not in str(caught.value)
+    assert "trial.yaml" in str(caught.value)
+
+
+def test_absent_file(tmp_path):
+    with pytest.raises(InputError, match="no protocol"):
+        read_protocol(tmp_path / "absent.yaml")
+
+
+def test_hash_is_of_the_content_and_not_of_its_writing(write):
+    short = read_protocol(write("task: body_fat\n"))
+    long = read_protocol(write("# a remark\nseed: 0\nmargins: {failure: 3, acceptable: 2}\ntask: body_fat\n"))
+    assert short.sha256() == long.sha256() == hashlib.sha256(short.canonical().encode()).hexdigest()
+
+
+@pytest.mark.parametrize("change", ["seed: 1", "id_share: 0.6", "margins: {acceptable: 2.1}", "arms: [real]"])
+def test_hash_changes_with_any_setting(write, change):
+    assert read_protocol(write(f"task: body_fat\n{change}\n")).sha256() != Protocol(task="body_fat").sha256()
+
+
+def test_a_protocol_cannot_be_changed_afterwards():
+    with pytest.raises(ValueError, match="frozen"):
+        Protocol(task="body_fat").seed = 5

@@ -1,0 +1,101 @@
+"""The lower segment of height: each leg on its own, from the underside of the foot to the pelvis plane."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from vctlib.measure.axes import PatientAxes, principal_axis
+from vctlib.measure.scan import Scan
+
+SIDES = ("right", "left")
+_STEP_MM = 1.0
+_BRIDGED_AIR_MM = 30.0  # air inside the body (sinuses, the mouth, folds) does not end it
+_LONGEST_MM = 1000.0
+_ALONG_THE_BODY = 0.2  # a bone whose axis makes more than 78 degrees with the body measures no height
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Lengths in mm."""
+
+    upper_mm: float
+    lower_mm: float
+
+    @property
+    def total_mm(self) -> float:
+        return self.upper_mm + self.lower_mm
+
+
+def exit_distance(scan: Scan, start: np.ndarray, direction: np.ndarray) -> float | None:
+    """How far (mm) a line from `start` (3,) along the unit vector `direction` (3,) runs to where it leaves the skin.
+
+    The crossing is found between voxels, from their partial volume. None where the line does not meet the body.
+    """
+    distances = np.arange(0.0, _LONGEST_MM, _STEP_MM)
+    points = start + distances[:, None] * direction
+    indices = (points - scan.affine[:3, 3]) @ np.linalg.inv(scan.affine[:3, :3]).T
+    field = ndimage.map_coordinates(scan.surface, indices.T, order=1, mode="constant", cval=0.0)
+    inside = np.flatnonzero(field >= 0.5)
+    if inside.size == 0:
+        return None
+    gaps = np.flatnonzero(np.diff(inside) * _STEP_MM > _BRIDGED_AIR_MM)
+    last = inside[gaps[0]] if gaps.size else inside[-1]
+    if last + 1 == len(field):
+        return float(distances[last])
+    return float(distances[last] + _STEP_MM * (field[last] - 0.5) / (field[last] - field[last + 1]))
+
+
+def femurs(scan: Scan) -> dict[str, np.ndarray]:
+    """World positions (n, 3) in mm of the voxels of each femur that is there."""
+    found = {side: scan.parts(f"femur_{side}") for side in SIDES}
+    return {side: np.concatenate(parts) for side, parts in found.items() if parts}
+
+
+def split_tibiae(scan: Scan, femur: dict[str, np.ndarray], axes: PatientAxes) -> dict[str, np.ndarray]:
+    """Voxels (n, 3) in mm of the tibia of each side; the label has no side.
+
+    Each connected part goes to the femur whose lower end is nearest to the part's own upper end, so that crossed shins
+    stay whole; a single part (touching legs, or one leg) is split voxel by voxel between the two lower ends.
+    """
+    ends = {side: points[np.argmin(axes.height(points))] for side, points in femur.items()}
+    sides, tree = list(ends), cKDTree(np.stack(list(ends.values())))
+    parts = scan.parts("tibia", smallest_share=0.05)
+    found: dict[str, list[np.ndarray]] = {side: [] for side in sides}
+    for part in parts:
+        upper_end = part[np.argmax(axes.height(part))]
+        whole = len(parts) > 1 or len(sides) == 1
+        nearest = np.full(len(part), tree.query(upper_end)[1]) if whole else tree.query(part)[1]
+        for i, side in enumerate(sides):
+            if np.count_nonzero(nearest == i) > 0.1 * len(part):
+                found[side].append(part[nearest == i])
+    return {side: np.concatenate(points) for side, points in found.items() if points}
+
+
+def measure_leg(
+    scan: Scan, axes: PatientAxes, femur: np.ndarray, tibia: np.ndarray | None, pelvis_plane: float
+) -> Leg | str:
+    """One leg from its voxels (n, 3) in mm and the pelvis plane's height in mm on the superior axis.
+
+    Returns the reason as text where the leg cannot be measured. Source: killeen2025, B.0.2.
+    """
+    if tibia is None:
+        return "no tibia"
+    tibia = tibia[axes.height(tibia) <= axes.height(femur).min()]
+    if len(tibia) < 4:
+        return "the whole tibia lies above the knee"
+    knee_plane = axes.height(tibia).max()
+    femur_axis, tibia_axis = (_upwards(principal_axis(points), axes) for points in (femur, tibia))
+    if min(femur_axis @ axes.superior, tibia_axis @ axes.superior) < _ALONG_THE_BODY:
+        return "thigh or shin lies across the body"
+    centre = tibia.mean(axis=0)
+    top = centre + tibia_axis * (knee_plane - axes.height(centre)) / (tibia_axis @ axes.superior)
+    lower = exit_distance(scan, top, -tibia_axis)
+    if lower is None:
+        return "the shin's axis misses the body"
+    return Leg(float((pelvis_plane - knee_plane) / (femur_axis @ axes.superior)), lower)
+
+
+def _upwards(direction: np.ndarray, axes: PatientAxes) -> np.ndarray:
+    return direction if direction @ axes.superior >= 0 else -direction

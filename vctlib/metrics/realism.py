@@ -1,0 +1,39 @@
+"""Table A4's question with the features at hand: how far are slices of one cohort from slices of another?
+
+Features are those of an ImageNet EfficientNet-Lite0, which installs from a package index; distances in another feature
+space (the paper's Inception) do not compare. Beside every distance stands the one between two halves of the reference
+people, because a Fréchet distance between samples is never zero.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from vctlib.metrics.frechet import at_same_n, real_to_real
+from vctlib.metrics.slices import backbone_extractor, slice_features
+from vctlib.networks.backbone import EfficientNetLite0Features
+from vctlib.networks.inference import device
+
+PLANES = ("sagittal", "coronal", "axial")
+
+
+def frechet_table(
+    volumes: Mapping[str, Sequence[np.ndarray]], *, reference: str = "reference", draws: int = 5, seed: int = 0
+) -> pd.DataFrame:
+    """Fréchet distances by plane: of every other cohort to the reference, and of the reference to itself.
+
+    `volumes`: cohort name -> CTs (x, y, z; HU). Columns plane, pair, distance, n (people on each side), covariance.
+    """
+    extractor = backbone_extractor(EfficientNetLite0Features().to(device()))
+    rows = []
+    for plane in PLANES:
+        features = {name: slice_features(items, extractor, plane)[:, 0] for name, items in volumes.items()}
+        half = len(features[reference]) // 2
+        found = {"reference_to_itself": real_to_real(features[reference], half, draws, seed)}
+        for name in features:
+            if name != reference:
+                found[f"{name}_to_reference"] = at_same_n(features[reference], features[name], half, draws, seed)
+        for pair, distance in found.items():
+            rows.append({"plane": plane, "pair": pair, "distance": distance.value, "n": half, "name": distance.name})
+    return pd.DataFrame(rows)

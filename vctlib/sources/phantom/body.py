@@ -1,0 +1,75 @@
+"""Shape of a person at rest: a lean and an outer skin mesh whose volumes are solved for.
+
+The lean mesh (muscle direction of the template) bounds the fat-free body, the outer mesh (fat direction added on
+top) is the skin. The distance between them says where subcutaneous fat lies.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from vctlib.sources.phantom.template import HEAD_JOINTS, Template
+
+MUSCLE_RANGE = (-0.5, 1.6)  # how far the template may be followed along each direction, in corners of the template
+FAT_RANGE = (-0.1, 2.5)
+HEAD_GROWTH = 0.4  # exponent of height that the size of the head follows
+
+
+@dataclass(frozen=True)
+class RestBody:
+    """Vertices (n, 3) and joints (104, 3) of both meshes in mm, in the template's rest pose."""
+
+    lean_vertices: np.ndarray
+    lean_joints: np.ndarray
+    outer_vertices: np.ndarray
+    outer_joints: np.ndarray
+
+
+def mesh_volume(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Volume in mm^3 of a closed mesh with outward faces, by the divergence theorem."""
+    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
+    return float(np.einsum("ij,ij->", np.cross(a, b), c, dtype=np.float64) / 6)
+
+
+def rest_body(
+    template: Template, sex: str, age_years: float, height_mm: float, lean_volume_mm3: float, total_volume_mm3: float
+) -> RestBody:
+    """Meshes of the wanted standing height and volumes, as near as the template's range allows."""
+    slim, muscular, fat = (
+        [template.corner(kind, sex, age_years, *corner) for kind in "vb"] for corner in ((0, 0), (1, 1), (1, 0))
+    )
+
+    def shape(muscle: float, fatness: float) -> tuple[np.ndarray, np.ndarray]:
+        corners = zip(slim, muscular, fat, strict=True)
+        vertices, joints = (s + muscle * (m - s) + fatness * (f - s) for s, m, f in corners)
+        vertices, joints = _size_head(template, vertices, joints, height_mm)
+        to_height = height_mm / np.ptp(vertices[:, 2])
+        return vertices * to_height, joints * to_height
+
+    def excess(muscle: float, fatness: float, target: float) -> float:
+        return mesh_volume(shape(muscle, fatness)[0], template.faces) - target
+
+    muscle = _solve(lambda value: excess(value, 0.0, lean_volume_mm3), MUSCLE_RANGE)
+    fatness = _solve(lambda value: excess(muscle, value, total_volume_mm3), FAT_RANGE)
+    return RestBody(*shape(muscle, 0.0), *shape(muscle, fatness))
+
+
+def _size_head(template: Template, vertices: np.ndarray, joints: np.ndarray, height_mm: float):
+    """Grow the head of a short body and shrink that of a tall one: heads vary less than heights do."""
+    factor = (height_mm / 1750) ** (HEAD_GROWTH - 1)
+    pivot = joints[template.joint_index["head"]]
+    joints = joints.copy()
+    in_head = [template.joint_index[name] for name in HEAD_JOINTS]
+    joints[in_head] = pivot + factor * (joints[in_head] - pivot)
+    return vertices + (factor - 1) * template.head_weight[:, None] * (vertices - pivot), joints
+
+
+def _solve(excess, bounds: tuple[float, float]) -> float:
+    """The root of an increasing function, or the nearer bound when the root lies outside."""
+    low, high = bounds
+    if excess(low) >= 0:
+        return low
+    if excess(high) <= 0:
+        return high
+    return float(brentq(excess, low, high, xtol=1e-4))

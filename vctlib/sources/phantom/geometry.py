@@ -1,0 +1,62 @@
+"""Small vector geometry: rotations, and signed distances to the primitives that anatomy is drawn with (mm)."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
+def rotation(axis, angle_rad: float) -> np.ndarray:
+    """The 3x3 rotation by an angle about an axis (Rodrigues' formula)."""
+    x, y, z = unit(np.asarray(axis, float))
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle_rad) * cross + (1 - np.cos(angle_rad)) * cross @ cross
+
+
+def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The 3x3 orthonormal frame whose first column is along `first` and whose first two span both vectors."""
+    e1 = unit(first)
+    e3 = unit(np.cross(first, second))
+    return np.stack([e1, np.cross(e3, e1), e3], 1)
+
+
+def outward(scale: float, sign: int) -> Callable[[float, float, float], np.ndarray]:
+    """A function (x, y, z) -> offset in mm, scaled, with x counted away from the midline on the side of `sign`."""
+    factors = scale * np.array([sign, 1.0, 1.0])
+    return lambda x, y, z: factors * np.array([x, y, z])
+
+
+def capsule_distance(points: np.ndarray, start, end, start_radius: float, end_radius: float) -> np.ndarray:
+    """Distance in mm (negative inside) from points (n, 3) to a rounded cone between two points."""
+    start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
+    axis = end - start
+    along = np.clip((points - start) @ axis / max(float(axis @ axis), 1e-6), 0, 1)
+    radial = points - start - along[:, None] * axis
+    return np.linalg.norm(radial, axis=1) - (start_radius + (end_radius - start_radius) * along)
+
+
+def plate_distance(points: np.ndarray, a, b, c, half_thickness: float) -> np.ndarray:
+    """Distance in mm (negative inside) from points (n, 3) to a rounded triangular plate."""
+    a, b, c = (np.asarray(corner, np.float32) for corner in (a, b, c))
+    ba, cb, ac = b - a, c - b, a - c
+    pa, pb, pc = points - a, points - b, points - c
+    normal = unit(np.cross(ba, ac))
+    sides = np.sign(pa @ np.cross(ba, normal)) + np.sign(pb @ np.cross(cb, normal)) + np.sign(pc @ np.cross(ac, normal))
+    to_edges = np.minimum(np.minimum(_edge_distance(pa, ba), _edge_distance(pb, cb)), _edge_distance(pc, ac))
+    return np.where(np.abs(sides) >= 2, np.abs(pa @ normal), to_edges) - half_thickness
+
+
+def _edge_distance(from_corner: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    along = np.clip(from_corner @ edge / (edge @ edge), 0, 1)
+    return np.linalg.norm(from_corner - along[:, None] * edge, axis=1)
+
+
+def ellipsoid_radius(points: np.ndarray, centre, radii, axes: np.ndarray | None = None) -> np.ndarray:
+    """Distance of points (n, 3) from the centre in units of the ellipsoid: 1 on its surface."""
+    relative = points - np.asarray(centre, np.float32)
+    if axes is not None:
+        relative = relative @ np.asarray(axes, np.float32)
+    return np.linalg.norm(relative / np.asarray(radii, np.float32), axis=1)

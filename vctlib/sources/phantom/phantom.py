@@ -1,0 +1,104 @@
+"""A digital person: full-body CT, label map and the truth about both, from a handful of attributes.
+
+The skin is a template body shaped and posed for the person. Bones and organs are painted into it, the remaining voxels
+are shared out among fat, muscle and the rest so that the person's percentages hold, and every voxel gets its Hounsfield
+unit. The body's volume is corrected until its mass is the person's.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from vctlib.anatomy import PAPER16, TOTAL, ids_where
+from vctlib.errors import InputError
+from vctlib.sources.phantom.canvas import LABEL
+from vctlib.sources.phantom.person import Person
+from vctlib.sources.phantom.render import soft_tissue_hu, to_volume
+from vctlib.sources.phantom.scene import Scene, build_scene
+from vctlib.sources.phantom.soft_tissue import paint_soft_tissue
+from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, MUSCLE_IDS, density_g_per_ml, trabecular_hu
+
+TRIAL_SPACING_MM = 8.0  # volumes are solved at this spacing or the wanted one, whichever is coarser: it is quick
+MASS_TOLERANCE = 0.002  # of the person's weight
+MAX_TRIALS = 5
+SHAPE_TOLERANCE = 0.03  # of the weight: beyond it the template cannot shape the person
+FAT_DENSITY, LEAN_DENSITY = 0.90, 1.075  # g/ml, for the first guess of the body's volume
+SKINNING_LOSS = 1.018  # rest volume per posed volume, for the first guess
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """`hu` float32, `labels` uint8 (table TOTAL), both (x, y, z) in RAS+; `affine` 4x4 to mm; `truth` by name."""
+
+    hu: np.ndarray
+    labels: np.ndarray
+    affine: np.ndarray
+    truth: dict[str, float]
+
+
+def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
+    """The phantom of a person, at isotropic voxels of `spacing_mm`; the same inputs give the same phantom.
+
+    `truth` holds percentages of body mass, kg, litres, ml, HU and cm, the unit being part of each name.
+    Raises InputError for a spacing that is not positive or a person whom the body template cannot shape.
+    """
+    if not (math.isfinite(spacing_mm) and spacing_mm > 0):
+        raise InputError(f"a phantom's spacing_mm must be a positive number of mm, not {spacing_mm:g}")
+    scene = _solve_volume(person, spacing_mm, seed)
+    canvas, landmarks = scene.canvas, scene.landmarks
+    paint_soft_tissue(canvas, landmarks, scene.cavity, scene.balance)
+    hounsfield = soft_tissue_hu(canvas, landmarks)
+    hounsfield[scene.bones] = scene.bone_hounsfield
+    labels = np.zeros(canvas.grid.shape, np.uint8)
+    labels[tuple(canvas.index.T)] = canvas.labels
+    # The body frame has x to the left and y to the back: turn both over to RAS+.
+    last = canvas.grid.origin + (np.array(canvas.grid.shape) - 1) * canvas.spacing
+    affine = np.diag([canvas.spacing] * 3 + [1.0])
+    affine[:3, 3] = -last[0], -last[1], canvas.grid.origin[2]
+    hu = np.ascontiguousarray(to_volume(canvas, hounsfield)[::-1, ::-1])
+    return Phantom(hu, np.ascontiguousarray(labels[::-1, ::-1]), affine, _truth(scene, hounsfield, person))
+
+
+def _solve_volume(person: Person, spacing_mm: float, seed: int) -> Scene:
+    """The scene at the wanted spacing whose mass is the person's weight."""
+    fat = person.body_fat_percent / 100 * person.weight_kg
+    lean = (person.weight_kg - fat) / LEAN_DENSITY + (3.5 if person.male else 2.7) * (person.height_cm / 175) ** 3
+    total = (fat / FAT_DENSITY + lean) * SKINNING_LOSS
+    lean = 1.09 * lean + 1.0
+    trial_spacing = max(spacing_mm, TRIAL_SPACING_MM)
+    for _ in range(MAX_TRIALS):
+        scene = build_scene(person, trial_spacing, seed, min(lean, 0.985 * total), total)
+        missing_kg = person.weight_kg - scene.balance.mass_kg
+        if abs(missing_kg) <= MASS_TOLERANCE * person.weight_kg:
+            break
+        total += missing_kg / scene.balance.free_density
+    if abs(missing_kg) > SHAPE_TOLERANCE * person.weight_kg:
+        raise InputError(
+            f"the body template cannot shape a {person.sex} of {person.height_cm:.0f} cm, {person.weight_kg:.0f} kg, "
+            f"{person.body_fat_percent:.0f} % fat: it ends at {scene.balance.mass_kg:.0f} kg; choose another weight"
+        )
+    if spacing_mm < trial_spacing:
+        scene = build_scene(person, spacing_mm, seed, min(lean, 0.985 * total), total)
+    return scene
+
+
+def _truth(scene: Scene, hounsfield: np.ndarray, person: Person) -> dict[str, float]:
+    """What the phantom is made of, from its own voxels before blurring."""
+    canvas = scene.canvas
+    volume_ml = np.bincount(canvas.labels, minlength=256) * canvas.voxel_ml
+    mass_kg = np.bincount(canvas.labels, density_g_per_ml(hounsfield.astype(np.float64)), 256) * canvas.voxel_ml / 1000
+    total = mass_kg.sum()
+    truth = {
+        "body_fat_percent_true": 100 * mass_kg[FAT_IDS].sum() / total,
+        "muscle_percent_true": 100 * mass_kg[MUSCLE_IDS].sum() / total,
+        "mass_kg_true": total,
+        "body_volume_l_true": volume_ml.sum() / 1000,
+        "bone_mass_kg_true": mass_kg[BONE_IDS].sum(),
+        "visceral_fat_kg_true": mass_kg[LABEL["torso_fat"]],
+        "trabecular_hu_true": trabecular_hu(person),
+        "height_cm_true": person.height_cm,
+    }
+    for name in PAPER16.values():
+        truth[f"{name}_volume_ml_true"] = volume_ml[ids_where(TOTAL, paper=name)].sum()
+    return {name: float(value) for name, value in truth.items()}

@@ -1,0 +1,79 @@
+"""Give every voxel its Hounsfield unit: bones from their depth, soft tissue from its mean and a texture around it.
+
+Textures have no mean over their structure, so that the mean HU of a label, and with it its mass, is the table's.
+"""
+
+import numpy as np
+import scipy.ndimage as ndi
+
+from vctlib.anatomy import AIR_HU, VERTEBRAE
+from vctlib.sources.phantom.canvas import LABEL, Canvas
+from vctlib.sources.phantom.landmarks import Landmarks
+from vctlib.sources.phantom.tissues import (
+    BONE_IDS,
+    CARTILAGE,
+    FAT_IDS,
+    LUNG_IDS,
+    MUSCLE_IDS,
+    cortical_hu,
+    mean_hu,
+    trabecular_hu,
+)
+
+LONG_BONES = ("femur_left", "femur_right", "humerus_left", "humerus_right", "tibia", "fibula", "radius", "ulna")
+CORTEX_MM, LONG_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 4.2, 3.0, 0.7
+BOWEL = ("small_bowel", "colon")
+
+
+def bone_hu(canvas: Canvas, landmarks: Landmarks) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the voxels of bone, and their HU: a cortex, mixed by its share of the voxel with the inside."""
+    person, scale = landmarks.person, landmarks.scale
+    bones = np.flatnonzero(np.isin(canvas.labels, sorted(set(BONE_IDS) - {LABEL[name] for name in CARTILAGE})))
+    labels, depth, half = canvas.labels[bones], canvas.bone_depth[bones], canvas.spacing / 2
+    cortex = np.full(256, CORTEX_MM)
+    cortex[[LABEL[name] for name in LONG_BONES]] = LONG_CORTEX_MM * (1 - 0.004 * max(0, person.age_years - 50))
+    cortex[LABEL["skull"]] = SKULL_CORTEX_MM
+    cortex[[LABEL[name] for name in VERTEBRAE]] = VERTEBRA_CORTEX_MM
+    thickness = cortex[labels] * scale
+    share = np.clip((np.minimum(thickness, depth + half) - np.maximum(0, depth - half)) / canvas.spacing, 0, 1)
+    spongy = trabecular_hu(person)
+    is_long = np.isin(labels, [LABEL[name] for name in LONG_BONES])
+    marrow = np.where(is_long, -20 + 0.35 * spongy, spongy) + 25 * canvas.noise("spongy bone", 5, bones)
+    return bones, share * cortical_hu(person) + (1 - share) * marrow
+
+
+def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
+    """HU (n,) of every voxel as if there were no bone."""
+    hounsfield = mean_hu(landmarks.person)[canvas.labels]
+
+    def add(voxels: np.ndarray, texture: np.ndarray) -> None:
+        if len(voxels):
+            hounsfield[voxels] += texture - texture.mean()
+
+    def where(ids) -> np.ndarray:
+        return np.flatnonzero(np.isin(canvas.labels, ids))
+
+    muscle = where(MUSCLE_IDS)
+    fascia = np.clip(1 - np.abs(canvas.noise("fascia", 11, muscle, z_stretch=3.0)) / 0.10, 0, 1)
+    fine, coarse = canvas.noise("fine texture", 3.2), canvas.noise("coarse texture", 6)
+    add(muscle, 5 * fine[muscle] + 4 * coarse[muscle] - 26 * fascia)
+    fat = where(FAT_IDS)
+    add(fat, 6 * fine[fat] + 14 * np.clip(coarse[fat] - 1.7, 0, 2))  # septa
+    lung = where(LUNG_IDS)
+    sheets = np.clip(0.13 - np.abs(canvas.noise("lung vessels", 5, lung)), 0, 0.13) / 0.13
+    vessels = 420 * sheets * (canvas.noise("vessel density", 12, lung) > -0.1)
+    add(lung, vessels + 0.75 * canvas.positions[lung, 1])  # blood settles to the back of a body that lies on it
+    brain = where([LABEL["brain"]])
+    add(brain, np.where(np.abs(canvas.noise("brain folds", 8, brain)) < 0.35, -4.0, 3.0))
+    bowel = where([LABEL[name] for name in BOWEL])
+    walls = np.where(np.abs(canvas.noise("bowel walls", 11, bowel)) < 0.30, 14.0, -9.0)
+    add(bowel, walls + 8 * fine[bowel])
+    return hounsfield
+
+
+def to_volume(canvas: Canvas, hounsfield: np.ndarray) -> np.ndarray:
+    """The (x, y, z) image of the voxels in air, blurred as neighbouring tissues share voxels in a real scan."""
+    volume = np.full(canvas.grid.shape, AIR_HU, np.float32)
+    volume[tuple(canvas.index.T)] = hounsfield
+    blur_voxels = 0.50 if canvas.spacing >= 6 else 0.55
+    return ndi.gaussian_filter(volume, blur_voxels)

@@ -1,0 +1,86 @@
+"""One attempt at a person: the posed body of a given volume with bones and organs painted in, and what it weighs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vctlib.sources.phantom.abdominal_organs import Cavity, paint_abdominal_organs
+from vctlib.sources.phantom.arms import paint_arms
+from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
+from vctlib.sources.phantom.body import rest_body
+from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
+from vctlib.sources.phantom.head import paint_head
+from vctlib.sources.phantom.landmarks import Landmarks, find_landmarks
+from vctlib.sources.phantom.legs import paint_legs
+from vctlib.sources.phantom.pelvis import paint_pelvis
+from vctlib.sources.phantom.person import Person
+from vctlib.sources.phantom.pose import PosedBody, pose_body
+from vctlib.sources.phantom.render import bone_hu
+from vctlib.sources.phantom.ribcage import Diaphragm, RibCage
+from vctlib.sources.phantom.spine import paint_spine
+from vctlib.sources.phantom.template import load_template
+from vctlib.sources.phantom.thoracic_organs import paint_thoracic_organs
+from vctlib.sources.phantom.thorax import paint_thorax
+from vctlib.sources.phantom.tissues import density_g_per_ml, mean_hu
+from vctlib.sources.phantom.voxelize import Grid, fill_mesh
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Bones and organs on the canvas; `bones` numbers and `bone_hounsfield` HU of the voxels of bone; the balance of
+    the voxels that are still free."""
+
+    canvas: Canvas
+    landmarks: Landmarks
+    cavity: Cavity
+    bones: np.ndarray
+    bone_hounsfield: np.ndarray
+    balance: Balance
+
+
+def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float, total_litres: float) -> Scene:
+    """Shape, pose and fill a body of a volume (litres, of the rest mesh), and paint its bones and organs."""
+    template = load_template()
+    rest = rest_body(
+        template, person.sex, person.age_years, person.height_cm * 10, lean_litres * 1e6, total_litres * 1e6
+    )
+    body = pose_body(template, rest, random_stream(seed, "pose"))
+    grid = Grid.around(body.outer, spacing_mm)
+    canvas = Canvas(_fill_body(body, grid), grid, seed)
+    landmarks = find_landmarks(body, person, seed)
+    cage = RibCage(landmarks, seed)
+    diaphragm = Diaphragm(landmarks, cage, seed)
+    paint_spine(canvas, landmarks)
+    paint_thorax(canvas, landmarks, cage)
+    paint_pelvis(canvas, landmarks)
+    paint_legs(canvas, landmarks)
+    paint_arms(canvas, landmarks, cage)
+    paint_head(canvas, landmarks)
+    paint_thoracic_organs(canvas, landmarks, cage, diaphragm)
+    cavity = Cavity(canvas, landmarks, cage, diaphragm)
+    paint_abdominal_organs(canvas, landmarks, cage, diaphragm, cavity)
+    bones, bone_hounsfield = bone_hu(canvas, landmarks)
+    balance = solve_balance(_fixed_parts(canvas, cavity, bones, bone_hounsfield, person), person, seed)
+    return Scene(canvas, landmarks, cavity, bones, bone_hounsfield, balance)
+
+
+def _fill_body(body: PosedBody, grid: Grid) -> np.ndarray:
+    """Voxels inside the skin. The mesh's mouth and eye sockets are hollow: fill the head from front to back."""
+    inside = fill_mesh(body.outer, body.template.faces, grid)
+    head_z = body.outer[body.template.vertex_region == "head", 2].min() - 30
+    head = inside[:, :, int((head_z - grid.origin[2]) / grid.spacing) :]
+    head[:] = np.maximum.accumulate(head, 1) & np.maximum.accumulate(head[:, ::-1], 1)[:, ::-1]
+    return inside
+
+
+def _fixed_parts(canvas: Canvas, cavity: Cavity, bones: np.ndarray, bone_hounsfield: np.ndarray, person: Person):
+    density = density_g_per_ml(mean_hu(person))[canvas.labels]
+    density[bones] = density_g_per_ml(bone_hounsfield)
+    free = canvas.labels == 0
+    return FixedParts(
+        mass_g=float(density[~free].sum(dtype=np.float64)) * canvas.voxel_ml,
+        fat_g=float(density[canvas.labels == LABEL["torso_fat"]].sum(dtype=np.float64)) * canvas.voxel_ml,
+        free=int(free.sum()),
+        free_in_cavity=int((free & np.isfinite(cavity.core)).sum()),
+        voxel_ml=canvas.voxel_ml,
+    )

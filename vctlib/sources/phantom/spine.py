@@ -1,0 +1,86 @@
+"""Paint the vertebrae, the discs between them and the spinal cord."""
+
+import numpy as np
+
+from vctlib.anatomy import VERTEBRAE
+from vctlib.sources.phantom.canvas import Canvas
+from vctlib.sources.phantom.geometry import unit
+from vctlib.sources.phantom.landmarks import C1, C7, L1, L5, T1, T12, Landmarks
+
+# Half depth and half width of the vertebral bodies of neck, chest and loin; lengths of the spinous processes. mm.
+BODY_RADII = {"C": (8, 11), "T": (13, 16), "L": (17, 24)}
+NECK_SPINE_LENGTHS = (6, 20, 14, 16, 18, 22, 30)
+CANAL_BEHIND_BODY = 9.0
+
+
+def paint_spine(canvas: Canvas, landmarks: Landmarks) -> None:
+    scale = landmarks.scale
+    size = scale * (1.0 if landmarks.male else 0.92)
+    for i, name in enumerate(VERTEBRAE):
+        _paint_vertebra(canvas, landmarks, i, name, size)
+    for i in range(1, L5):
+        _paint_disc(canvas, landmarks.spine[i], landmarks.spine[i + 1], _body_radii(i, 0.95 * size), scale)
+    _paint_cord(canvas, landmarks, size)
+    for i, name in enumerate(VERTEBRAE):
+        canvas.ensure(name, landmarks.spine[i])
+
+
+def _body_radii(i: int, size: float) -> tuple[float, float]:
+    depth, width = BODY_RADII[VERTEBRAE[i].removeprefix("vertebrae_")[0]]
+    return depth * size, width * size
+
+
+def _paint_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float) -> None:
+    spine, scale = landmarks.spine, landmarks.scale
+    centre = spine[i]
+    neck, chest = i < T1, T1 <= i <= T12
+    depth, width = _body_radii(i, size)
+    if chest:  # thoracic bodies grow from T1 to T12
+        growth = 0.85 + 0.3 * (i - T1) / 12
+        depth, width = depth * growth, width * growth
+    half_height = 0.40 * landmarks.vertebra_heights[i]
+    near = canvas.around(centre, 45 * scale + 2 * canvas.spacing)
+    relative = canvas.positions[near] - centre.astype(np.float32)
+    if i != C1:
+        axis = unit(spine[min(i + 1, L5)] - spine[i - 1])
+        along = relative @ axis
+        radius = np.hypot(relative[:, 0] / width, (relative[:, 1] - along * axis[1]) / depth)
+        canvas.bone(name, near, np.maximum((radius - 1) * depth, np.abs(along) - half_height))
+    else:  # the atlas is a ring without a body
+        ring = np.hypot(relative[:, 0] / 1.25, relative[:, 1] - 9 * size)
+        canvas.bone(name, near, np.maximum(np.abs(ring - 17 * size) - 4 * size, np.abs(relative[:, 2]) - 6 * size))
+    canal = np.array([0, depth + CANAL_BEHIND_BODY * size, 0])
+    from_canal = relative - canal.astype(np.float32)
+    ring = np.sqrt(0.7 * from_canal[:, 0] ** 2 + from_canal[:, 1] ** 2)
+    arch = np.maximum(np.abs(ring - 9 * size) - 3.2 * size, np.abs(from_canal[:, 2] + 3) - 0.8 * half_height)
+    canvas.bone(name, near, arch)
+    length = NECK_SPINE_LENGTHS[i] if neck else 34 if chest else 30
+    slope = 0.75 if T1 + 2 <= i < T12 else 0.3
+    root = centre + [0, depth + 18 * size, 0]
+    canvas.bone_capsule(name, root, root + np.array([0, 0.75, -slope]) * length * size, 4 * size, 3.5 * size)
+    transverse = (20, 2) if neck else (32, 8) if chest else (40, -2)  # how far outwards and backwards
+    for sign in (1, -1):
+        start = centre + canal + np.array([sign * 8, -4, 0]) * size
+        end = centre + canal + np.array([sign * transverse[0], transverse[1], 0]) * size
+        canvas.bone_capsule(name, start, end, 4 * size, 3.5 * size)
+
+
+def _paint_disc(canvas: Canvas, upper: np.ndarray, lower: np.ndarray, radii: tuple[float, float], scale: float) -> None:
+    depth, width = radii
+    axis, length = unit(lower - upper), np.linalg.norm(lower - upper)
+    near = canvas.around([upper, lower], 40 * scale)
+    relative = canvas.positions[near] - upper.astype(np.float32)
+    along = relative @ axis
+    radius = np.hypot(relative[:, 0] / width, (relative[:, 1] - along * axis[1]) / depth)
+    canvas.fill("intervertebral_discs", near, (radius < 1) & (along > 0) & (along < length))
+
+
+def _paint_cord(canvas: Canvas, landmarks: Landmarks, size: float) -> None:
+    scale, spine = landmarks.scale, landmarks.spine
+    near = canvas.box([-15 * scale, -400, spine[L5, 2]], [15 * scale, 400, landmarks.c1_z])
+    position = canvas.positions[near]
+    _, spine_y = landmarks.spine_at(position[:, 2])
+    rows = [L5, L1, T12, T1, C7, C1]  # from below: np.interp wants rising heights
+    depth = np.interp(position[:, 2], spine[rows, 2], [17, 17, 13, 13, 8, 8])
+    behind = spine_y + (depth + CANAL_BEHIND_BODY) * size
+    canvas.fill("spinal_cord", near, np.hypot(position[:, 0], position[:, 1] - behind) < 7 * size)

@@ -1,0 +1,59 @@
+"""The reference cohort that a profile asks for, from whichever source it names."""
+
+from pathlib import Path
+
+from vctlib.cohort import Cohort
+from vctlib.config import CohortConfig
+from vctlib.errors import InputError
+from vctlib.sources.nifti import import_nifti_cohort
+from vctlib.sources.phantom.cohort import make_phantom_cohort
+from vctlib.sources.phantom.population import draw_people
+from vctlib.sources.phantom.scanner import ScannerSettings
+
+
+def make_reference(
+    config: CohortConfig,
+    out: Path,
+    seed: int,
+    *,
+    ct_dir: str | None = None,
+    label_dir: str | None = None,
+    people_csv: str | None = None,
+    n_workers: int | None = None,
+    max_minutes: float | None = None,
+) -> Cohort:
+    """Make (or go on making) the cohort in `out`. The three paths are for the source `nifti` alone.
+
+    Raises InputError where they are absent, or present beside another source.
+    """
+    paths = {"ct_dir": ct_dir, "label_dir": label_dir, "people_csv": people_csv}
+    given = [name for name, value in paths.items() if value is not None]
+    if config.source == "nifti":
+        if ct_dir is None or people_csv is None:
+            raise InputError("this profile reads NIfTI files: give ct_dir and people_csv, and label_dir if there is one")
+        return import_nifti_cohort(
+            Path(ct_dir),
+            Path(people_csv),
+            out,
+            label_dir=None if label_dir is None else Path(label_dir),
+            spacing_mm=config.spacing_mm,
+            grid=config.grid,
+            name="reference",
+            test_fraction=config.test_fraction,
+        )
+    if given:
+        raise InputError(f"this profile makes phantoms; {', '.join(given)} belong to the source nifti")
+    if len(set(config.spacing_mm)) != 1:
+        raise InputError(f"phantoms have cubic voxels; spacing_mm is {config.spacing_mm}")
+    scanner = ScannerSettings(config.scanner_angles, config.scanner_photons) if config.scanner_angles else None
+    return make_phantom_cohort(
+        out,
+        draw_people(config.n_people, seed),
+        spacing_mm=config.spacing_mm[0],
+        grid=config.grid,
+        seed=seed,
+        scanner=scanner,
+        n_workers=n_workers,
+        max_minutes=max_minutes,
+        test_fraction=config.test_fraction,
+    )

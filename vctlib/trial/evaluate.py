@@ -1,0 +1,188 @@
+"""From predictions to the layout of the paper's Table 1: one row for every population and arm."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from vctlib.errors import InputError
+from vctlib.trial.arms import (
+    ARMS,
+    POPULATIONS,
+    REAL,
+    REAL_WEIGHTED,
+    RECONSTRUCTED,
+    SYNTHETIC,
+    SYNTHETIC_REBIASED,
+    rebias,
+)
+from vctlib.trial.bootstrap import bootstrap_difference, bootstrap_mae
+from vctlib.trial.checks import listed, require_columns, require_numbers
+from vctlib.trial.protocol import Protocol
+from vctlib.trial.split import ID, OOD, BiasedSplit
+from vctlib.trial.statistics import equivalence, paper_z
+from vctlib.trial.verdict import interval_verdict, paper_verdict
+from vctlib.trial.weighting import weighted_estimate
+
+_TABLE = "the table of predictions"
+_ORDER = (REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED)  # of the rows, as in Table 1
+ErrorTables = Mapping[tuple[str, str], pd.DataFrame]  # (population, arm) -> rows, with the column `error`
+
+COLUMNS = (
+    "task population attribute_distribution arm n n_patients n_missing mae mae_low mae_high z z_low z_high p "
+    "difference difference_low difference_high p_equivalence effective_sample_size verdict_paper verdict"
+).split()
+
+
+def _check(predictions: pd.DataFrame, protocol: Protocol) -> None:
+    require_columns(
+        predictions, ["population", "arm", "subject_id", protocol.truth_column, protocol.prediction_column], _TABLE
+    )
+    for column, known in (("population", POPULATIONS), ("arm", ARMS)):
+        unknown = sorted({str(value) for value in predictions[column]} - set(known))
+        if unknown:
+            raise InputError(f"column {column} of {_TABLE} holds {listed(unknown)}; it may hold {', '.join(known)}")
+    nameless = int(predictions["subject_id"].isna().sum())
+    if nameless:
+        raise InputError(f"{nameless} rows of {_TABLE} have no subject_id; every image needs its patient")
+    single = predictions[predictions["arm"].isin([REAL, RECONSTRUCTED])]
+    twice = single[single.duplicated(["population", "arm", "subject_id"])]
+    if len(twice):
+        raise InputError(
+            f"{_TABLE} has more than one real or reconstructed row for {listed(dict.fromkeys(twice['subject_id']))}; "
+            "only synthetic images can be several a patient"
+        )
+
+
+def error_tables(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSplit | None = None) -> ErrorTables:
+    """The rows of every arm of the protocol, with `error` = prediction - truth in percentage points.
+
+    predictions: one row an image with `population` ("ID", "OOD"), `arm`, `subject_id` (the patient, also
+    for synthetic images) and the protocol's truth and prediction columns. Where the protocol has the re-biased arm and
+    the table has not, `split` culls it from the synthetic rows. Raises InputError for a missing column or arm, an
+    unknown name, doubled real rows, and, naming the subjects, for truths or predictions that are not numbers.
+    """
+    _check(predictions, protocol)
+    tables = {}
+    for population in POPULATIONS:
+        rows = predictions[predictions["population"] == population]
+        if rows.empty:
+            raise InputError(f"{_TABLE} has no row of the {population} population")
+        for arm in _ORDER:
+            if arm not in protocol.arms or arm == REAL_WEIGHTED:
+                continue
+            chosen = rows[rows["arm"] == arm]
+            if chosen.empty and arm == SYNTHETIC_REBIASED and split is not None:
+                chosen, _ = rebias(rows[rows["arm"] == SYNTHETIC], split)
+            if chosen.empty:
+                raise InputError(f"the protocol asks for the arm {arm}; {_TABLE} has none of it for {population}")
+            truth, prediction = (
+                require_numbers(chosen, column, f"{_TABLE} (arm {arm}, {population})")
+                for column in (protocol.truth_column, protocol.prediction_column)
+            )
+            chosen = chosen.assign(subject_id=chosen["subject_id"].astype(str), error=prediction - truth)
+            # Sorted, so that forests and resamples do not hang on the order in which the rows came.
+            tables[population, arm] = chosen.sort_values(["subject_id", "error"], ignore_index=True)
+    return tables
+
+
+def _bootstrap_settings(protocol: Protocol) -> dict:
+    return {"n_resamples": protocol.n_resamples, "seed": protocol.seed, "level": protocol.level}
+
+
+def _verdicts(row: dict, protocol: Protocol) -> dict:
+    limits = protocol.margins.acceptable, protocol.margins.failure
+    return row | {
+        "verdict_paper": paper_verdict(row["mae"], *limits),
+        "verdict": interval_verdict(row["mae_low"], row["mae_high"], *limits),
+    }
+
+
+def _missing(tables: ErrorTables, population: str, arm: str, protocol: Protocol) -> int:
+    """Images that the protocol asks for and the table has not: failed generations, or culled bodies."""
+    if arm == SYNTHETIC_REBIASED and (population, SYNTHETIC) in tables:
+        return len(tables[population, SYNTHETIC]) - len(tables[population, arm])
+    draws = protocol.oversampling if arm in (SYNTHETIC, SYNTHETIC_REBIASED) else 1
+    return draws * len(tables[population, REAL]) - len(tables[population, arm])
+
+
+def _row(tables: ErrorTables, population: str, arm: str, protocol: Protocol) -> dict:
+    rows, real = tables[population, arm], tables[population, REAL]
+    settings = _bootstrap_settings(protocol)
+    mae = bootstrap_mae(rows["error"], rows["subject_id"], **settings)
+    row = {
+        "task": protocol.task, "population": population, "attribute_distribution": population, "arm": arm,
+        "n": mae.n, "n_patients": mae.n_clusters, "n_missing": _missing(tables, population, arm, protocol),
+        "mae": mae.value, "mae_low": mae.low, "mae_high": mae.high,
+    }  # fmt: skip
+    if arm != REAL:
+        score = paper_z(rows["error"], real["error"], **settings)
+        difference = bootstrap_difference(
+            rows["error"], rows["subject_id"], real["error"], real["subject_id"], **settings
+        )
+        row |= {
+            "z": score.z, "z_low": score.low, "z_high": score.high, "p": score.p,
+            "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
+            "p_equivalence": equivalence(difference, protocol.margins.equivalence).p,
+        }  # fmt: skip
+    return _verdicts(row, protocol)
+
+
+def _weighted_row(tables: ErrorTables, protocol: Protocol) -> dict:
+    """The baseline stands under OOD, which it forecasts, though its images and attributes are ID."""
+    real = tables[ID, REAL]
+    forecast = weighted_estimate(
+        real, tables[OOD, REAL], real["error"], protocol.id_share, clusters=real["subject_id"],
+        **_bootstrap_settings(protocol),
+    )  # fmt: skip
+    mae = forecast.mae
+    row = {
+        "task": protocol.task, "population": OOD, "attribute_distribution": ID, "arm": REAL_WEIGHTED,
+        "n": mae.n, "n_patients": mae.n_clusters, "n_missing": 0,
+        "mae": mae.value, "mae_low": mae.low, "mae_high": mae.high,
+        "effective_sample_size": forecast.effective_sample_size,
+    }  # fmt: skip
+    return _verdicts(row, protocol)
+
+
+def evaluate_arms(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSplit | None = None) -> pd.DataFrame:
+    """The trial's main table, laid out as the paper's Table 1, with verdicts and equivalence beside it.
+
+    Columns: `COLUMNS`; errors, intervals and differences in percentage points, counts of images and patients.
+    mae_*, difference_*: patient-clustered bootstrap; z*, p: the paper's (see `paper_z`); p_equivalence: two one-sided
+    tests within the protocol's margin. Arms, inputs and errors as in `error_tables`; the weighted arm also needs the
+    attribute columns on the real rows. The order of rows does not matter. Source: killeen2025 Table 1.
+    """
+    return table_of_arms(error_tables(predictions, protocol, split), protocol)
+
+
+def table_of_arms(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
+    """`evaluate_arms` for errors that are already gathered."""
+    rows = []
+    for population in POPULATIONS:
+        for arm in _ORDER:
+            if (population, arm) in tables:
+                rows.append(_row(tables, population, arm, protocol))
+            elif arm == REAL_WEIGHTED and arm in protocol.arms and population == OOD:
+                rows.append(_weighted_row(tables, protocol))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def degradation(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
+    """MAE on OOD less MAE on ID for every arm, with its interval; columns arm, degradation, low, high (points)."""
+    rows = []
+    for arm in _ORDER:
+        if (ID, arm) in tables and (OOD, arm) in tables:
+            shifted, usual = tables[OOD, arm], tables[ID, arm]
+            gap = bootstrap_difference(
+                shifted["error"], shifted["subject_id"], usual["error"], usual["subject_id"],
+                **_bootstrap_settings(protocol),
+            )  # fmt: skip
+            rows.append({"arm": arm, "degradation": gap.value, "low": gap.low, "high": gap.high})
+    return pd.DataFrame(rows, columns=["arm", "degradation", "low", "high"])
+
+
+def attribute_frame(tables: ErrorTables, arm: str) -> pd.DataFrame:
+    """Both populations of one arm in one table, with `absolute_error`: what the bias analysis works on."""
+    frame = pd.concat([tables[population, arm] for population in POPULATIONS], ignore_index=True)
+    return frame.assign(absolute_error=np.abs(frame["error"]))
