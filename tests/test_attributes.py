@@ -1,13 +1,13 @@
 import pytest
 
-from vctlib.attributes import N_CATEGORIES, Attributes, category_label
+from vctlib.attributes import ATTRIBUTES, N_CATEGORIES, Attributes, category_label
 from vctlib.errors import InputError
 
 
 def test_the_papers_example():
     # Fig. 3 of the paper: male, 50-60 years, 170-180 cm, 60-70 kg.
     person = Attributes("male", 57.2, 174.0, 66.0)
-    labels = [category_label(a, c) for a, c in zip(("sex", "age", "height", "weight"), person.categories(), strict=True)]
+    labels = [category_label(a, c) for a, c in zip(ATTRIBUTES, person.categories(), strict=True)]
     assert labels == ["male", "50-60 years", "170-180 cm", "60-70 kg"]
 
 

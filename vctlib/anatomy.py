@@ -10,8 +10,9 @@ map to names; three tables are used here:
 Source: Wasserthal et al. 2023 (names, TotalSegmentator 2.18.0); killeen2025 Table 1 (classes).
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Mapping, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +28,12 @@ class Window(NamedTuple):
 
 # Display windows (level, width as a radiographer sets them) and tissue windows.
 DISPLAY_WINDOW = MappingProxyType(
-    {"soft_tissue": Window(-160, 240), "bone": Window(-450, 1050), "lung": Window(-1350, 150), "body": Window(-250, 450)}
+    {
+        "soft_tissue": Window(-160, 240),
+        "bone": Window(-450, 1050),
+        "lung": Window(-1350, 150),
+        "body": Window(-250, 450),
+    }
 )
 FAT_WINDOW = Window(-190, -30)  # adipose tissue; Aubrey et al. 2014
 MUSCLE_WINDOW = Window(-29, 150)  # skeletal muscle; Aubrey et al. 2014

@@ -170,9 +170,9 @@ class CohortWriter:
         self.path, self.info = Path(path), info
         begun = self.path / "begun.json"
         if begun.exists() and CohortInfo.model_validate_json(begun.read_text()) != info:
-            raise InputError(f"{self.path}: holds a cohort begun with other settings; remove the folder or choose another")
+            raise InputError(f"{self.path}: holds a cohort begun with other settings; remove it or choose another")
         self.path.mkdir(parents=True, exist_ok=True)
-        for leftover in self.path.glob("*/.*.tmp"):
+        for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink()
         write_text(begun, info.model_dump_json(indent=1) + "\n")
 

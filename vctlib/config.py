@@ -27,7 +27,7 @@ class CohortConfig(Strict):
     source: Literal["phantom", "nifti"]
     n_people: PositiveInt
     test_fraction: Fraction  # people whom no generator network ever sees
-    spacing_mm: PositiveFloat  # isotropic
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # phantoms are isotropic
     grid: Triple  # voxels (x, y, z)
     scanner_angles: Annotated[int, Field(ge=0)]  # projections of the CT simulation; 0 leaves the scanner out
     scanner_photons: PositiveFloat  # per detector bin

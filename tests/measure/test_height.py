@@ -6,7 +6,7 @@ import pytest
 from vctlib.anatomy import MEASURE, TOTAL, reduce_labels
 from vctlib.measure import Scan, measure_height
 from vctlib.measure.axes import patient_axes
-from vctlib.measure.legs import exit_distance
+from vctlib.measure.legs import exit_distance, measure_leg
 
 
 @pytest.fixture
@@ -109,6 +109,24 @@ def test_touching_shins_are_told_apart(figure, height_of):
     assert found.total_cm == pytest.approx(figure.height_mm / 10, abs=0.5)
 
 
+def test_crossed_shins_stay_whole(figure, height_of):
+    """The left ankle lies on the right one's far side: each shin still belongs to its own knee and keeps its length."""
+    straight = height_of(figure.standing(), (4, 4, 4))
+    left = [block for block in figure.leg("left") if block[0].startswith("femur")]
+    steps = [(z, -80 + 0.4 * (440 - z)) for z in range(0, 440, 8)]  # 176 mm across on the way down, 96 mm in front
+    shin = [
+        (name, figure.Box((x - half, 96 - half, z), (x + half, 96 + half, z + 8)))
+        for name, half, lowest in (("skeletal_muscle", 40, 0), ("tibia", 16, 40))
+        for z, x in steps
+        if z >= lowest
+    ]
+    thigh = ("skeletal_muscle", figure.Box((-120, -40, 440), (-40, 136, 840)))
+    crossed = height_of([*figure.leg("right"), *left, thigh, *shin, *figure.trunk()], (4, 4, 4))
+    slanted = 438 * np.hypot(1, 0.4)
+    assert crossed.legs["left"].lower_mm == pytest.approx(slanted, abs=15)
+    assert crossed.legs["right"].lower_mm == pytest.approx(straight.legs["right"].lower_mm, abs=15)
+
+
 def test_same_height_from_the_segmenters_table(figure):
     hu, labels, affine = figure.draw(figure.standing())
     scan = Scan.of(hu, reduce_labels(labels, TOTAL, MEASURE), MEASURE, affine)
@@ -116,15 +134,13 @@ def test_same_height_from_the_segmenters_table(figure):
 
 
 def test_exit_is_found_between_voxels():
-    """A skin at 40 % of a voxel (by partial volume) is found there, to a tenth of a millimetre."""
+    """A skin inside a voxel is found from its partial volume, to a hundredth of a millimetre."""
     hu = np.full((9, 9, 30), -1000, np.int16)
     hu[2:7, 2:7, :20] = 0
-    hu[2:7, 2:7, 20] = (
-        -1000 + 400
-    )  # the skin lies 0.4 of a voxel into it: crossing 0.5 at 1/6 past the last full centre
+    hu[2:7, 2:7, 20] = -700  # from 1 to 0.3 over one voxel: 0.5 is crossed after five sevenths of it
     scan = Scan.of(hu, np.zeros(hu.shape, np.uint8), TOTAL, np.diag([6.0, 6.0, 6.0, 1.0]))
     found = exit_distance(scan, np.array([24.0, 24.0, 60.0]), np.array([0.0, 0.0, 1.0]))
-    assert found == pytest.approx(19 * 6 + 6 * 0.5 / 0.6 - 60, abs=0.1)
+    assert found == pytest.approx(19 * 6 + 6 * 5 / 7 - 60, abs=0.01)
     assert exit_distance(scan, np.array([0.0, 0.0, 60.0]), np.array([0.0, 0.0, 1.0])) is None
 
 
@@ -149,3 +165,48 @@ def test_head_follows_the_line_through_both_vertebrae(figure, height_of):
     blocks = [block for block in figure.standing() if block[0] != "vertebrae_C2"]
     found = height_of([*blocks, ("vertebrae_C2", figure.Box((-16, -24, 1480), (16, 8, 1496)))], (4, 4, 4))
     assert found.head_mm == pytest.approx((figure.height_mm - 1512) * np.hypot(1, 8 / (24 + 4)), abs=0.5)
+
+
+def test_shin_above_the_knee_is_left_out(figure, height_of):
+    """Labels of the shin that run up in front of the thigh do not move the knee."""
+    clean = height_of(figure.standing())
+    leaking = height_of([*figure.standing(), ("tibia", figure.Box((64, 16, 400), (96, 32, 600)))])
+    assert leaking.legs["right"].upper_mm == pytest.approx(clean.legs["right"].upper_mm, abs=8.1)  # one voxel
+
+
+def test_thigh_across_the_body_measures_no_height(figure):
+    hu, labels, affine = figure.draw(figure.standing())
+    scan = Scan.of(hu, labels, TOTAL, affine)
+    along = np.linspace(0, 400, 101)
+    femur = np.stack([np.full(101, 80.0), along, np.full(101, 500.0)], axis=1)
+    tibia = np.stack([np.full(101, 80.0), np.full(101, 400.0), along + 60], axis=1)
+    assert measure_leg(scan, patient_axes(scan), femur, tibia, 0.0) == "thigh or shin lies across the body"
+    assert (
+        measure_leg(scan, patient_axes(scan), femur, tibia + [0, 0, 500], 0.0) == "the whole tibia lies above the knee"
+    )
+
+
+def test_air_in_the_head_does_not_end_it(figure):
+    """A sinus of 64 mm on the line to the crown is filled, for its slices close around it."""
+    hu, labels, affine = figure.draw(figure.standing())
+    clean = measure_height(Scan.of(hu, labels, TOTAL, affine))
+    hu[21:27, 37:43, 200:208] = -1000
+    labels[21:27, 37:43, 200:208] = 0
+    assert measure_height(Scan.of(hu, labels, TOTAL, affine)).head_mm == pytest.approx(clean.head_mm)
+
+
+def test_hands_above_the_head_are_not_the_crown(figure, height_of):
+    arms = [("skeletal_muscle", figure.Box((x, -40, 1300), (x + 40, 40, 1776))) for x in (-152, 112)]
+    hands = ("skeletal_muscle", figure.Box((-152, -40, 1760), (152, 40, 1776)))
+    found = height_of([*figure.standing(), *arms, hands])
+    assert found.head_mm == pytest.approx(figure.height_mm - 1512, abs=0.1)
+
+
+def test_axes_do_not_depend_on_the_voxels(figure):
+    """A leaning body (one leg gone) on two very different grids: the superior axes differ by less than 0.1 degree."""
+    axes = []
+    for spacing in ((2, 8, 8), (8, 8, 2)):
+        hu, labels, affine = figure.draw(figure.standing(left={"amputated": "thigh"}), spacing)
+        axes.append(patient_axes(Scan.of(hu, labels, TOTAL, affine)).superior)
+    assert np.degrees(np.arccos(axes[0] @ axes[1])) < 0.1
+    assert np.degrees(np.arccos(axes[0][2])) > 0.5

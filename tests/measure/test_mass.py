@@ -33,7 +33,7 @@ def test_mass_normalised_hu_by_hand():
 
 
 def test_bone_with_marrow_by_hand():
-    """9500 g of mineral, 5108 g of fat (3452 male, 2160 female, less rounding) ... weighed over 18300 g of skeleton."""
+    """9500 g of mineral, 5108 g of fat (2948 male, 2160 female) and 3692 g of the rest, over 18300 g of skeleton."""
     grams = {"cortical bone": 9500.0, "adipose tissue": 4280.0 + 828.0, "soft tissue": 1242.0 + 2450.0}
     assert sum(grams.values()) == 10500.0 + 7800.0  # both reference skeletons
     expected = (9500 * 362.0 - 5108 * 30.77 - 3692 * 6.48) / 18300

@@ -42,6 +42,16 @@ def test_rows_equal_single_measurements_in_any_number_of_processes(bodies, tmp_p
     assert wider.table.loc["s0", "height_cm_measured"] == pytest.approx(172.0, abs=0.1)
 
 
+def test_rows_keep_the_cohorts_order(bodies, tmp_path, monkeypatch):
+    """Processes finish in any order; here the last body comes first."""
+    cohort = write_cohort(tmp_path, bodies)
+    alone = measure_cohort(cohort, processes=1, progress=False)
+    monkeypatch.setattr(
+        "vctlib.measure.cohort.run_in_processes", lambda work, items, n_workers: [(i, work(i)) for i in items[::-1]]
+    )
+    pd.testing.assert_frame_equal(measure_cohort(cohort, progress=False), alone)
+
+
 def test_another_table_may_be_given(bodies, tmp_path):
     """A segmenter's numbers under their own table: here the same labels, all moved up by one."""
     moved = {

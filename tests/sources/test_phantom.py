@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from vctlib.anatomy import PAPER16, TOTAL, ids_of, ids_where, reduce_labels
+from vctlib.anatomy import PAPER16, TOTAL, VERTEBRAE, ids_of, ids_where, reduce_labels
 from vctlib.errors import InputError
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.phantom import make_phantom
@@ -141,7 +141,7 @@ def test_smoke_spacing_keeps_composition(name):
     assert phantom.truth["mass_kg_true"] == pytest.approx(person.weight_kg, rel=0.01)
     assert phantom.truth["body_fat_percent_true"] == pytest.approx(person.body_fat_percent, abs=0.5)
     assert phantom.truth["muscle_percent_true"] == pytest.approx(person.muscle_percent, abs=0.5)
-    assert all((phantom.labels == number).any() for number in ids_of(TOTAL, "vertebrae_C1", "vertebrae_C2", "tibia"))
+    assert all((phantom.labels == number).any() for number in ids_of(TOTAL, *VERTEBRAE, "tibia"))
 
 
 def test_finer_spacing_is_the_same_person(average):

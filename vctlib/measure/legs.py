@@ -56,19 +56,20 @@ def femurs(scan: Scan) -> dict[str, np.ndarray]:
 def split_tibiae(scan: Scan, femur: dict[str, np.ndarray], axes: PatientAxes) -> dict[str, np.ndarray]:
     """Voxels (n, 3) in mm of the tibia of each side; the label has no side.
 
-    Each connected part goes to the femur whose lower end is nearest to the part's own upper end, so that crossed shins
-    stay whole; a single part (touching legs, or one leg) is split voxel by voxel between the two lower ends.
+    Each connected part goes to the femur whose lower end is nearest to the upper fifth of the part, so that crossed
+    shins stay whole. A part whose upper fifth lies under both femurs is two touching shins: split voxel by voxel.
     """
     ends = {side: points[np.argmin(axes.height(points))] for side, points in femur.items()}
     sides, tree = list(ends), cKDTree(np.stack(list(ends.values())))
-    parts = scan.parts("tibia", smallest_share=0.05)
     found: dict[str, list[np.ndarray]] = {side: [] for side in sides}
-    for part in parts:
-        upper_end = part[np.argmax(axes.height(part))]
-        whole = len(parts) > 1 or len(sides) == 1
-        nearest = np.full(len(part), tree.query(upper_end)[1]) if whole else tree.query(part)[1]
+    for part in scan.parts("tibia", smallest_share=0.05):
+        height = axes.height(part)
+        nearest = tree.query(part)[1]
+        upper = np.bincount(nearest[height >= height.max() - 0.2 * np.ptp(height)], minlength=len(sides))
+        if upper.max() > 0.9 * upper.sum():
+            nearest[:] = np.argmax(upper)
         for i, side in enumerate(sides):
-            if np.count_nonzero(nearest == i) > 0.1 * len(part):
+            if (nearest == i).any():
                 found[side].append(part[nearest == i])
     return {side: np.concatenate(points) for side, points in found.items() if points}
 

@@ -60,7 +60,7 @@ HU_RHO: Mapping[str, float] = MappingProxyType(
         "fat": mass_normalised_hu("adipose tissue"),  # -30.8
         "muscle": mass_normalised_hu("skeletal muscle"),  # -6.5
         "bone": _whole_bone(),  # 178
-        "lung": mass_normalised_hu("lung tissue"),  # -4.4
+        "lung": mass_normalised_hu("lung tissue"),  # -4.5
         "gas": mass_normalised_hu("air"),  # -92.3
         "skin": mass_normalised_hu("soft tissue"),  # -6.5
         "organ": mass_normalised_hu("soft tissue"),  # -6.5, also for voxels without a label

@@ -5,7 +5,7 @@ from accelerate import Accelerator
 
 
 def resolve_precision(setting: str) -> str:
-    """`auto`, `bf16` or `no` -> what Accelerate understands. On processors with AVX512-BF16, bf16 is 2-9 times faster."""
+    """`auto`, `bf16` or `no` -> what Accelerate understands. With AVX512-BF16, bf16 is 2 to 9 times faster."""
     if setting != "auto":
         return setting
     if torch.cuda.is_available():

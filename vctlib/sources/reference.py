@@ -30,7 +30,7 @@ def make_reference(
     given = [name for name, value in paths.items() if value is not None]
     if config.source == "nifti":
         if ct_dir is None or people_csv is None:
-            raise InputError("this profile reads NIfTI files: give ct_dir and people_csv, and label_dir if there is one")
+            raise InputError("this profile reads NIfTI files: give ct_dir and people_csv, and label_dir if you have it")
         return import_nifti_cohort(
             Path(ct_dir),
             Path(people_csv),

@@ -49,7 +49,8 @@ class BodyArrays:
         self.subjects = cohort.subjects
         key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(self.subjects)}"
         count = len(self.subjects)
-        self.hu = cached_array(folder / f"hu{tag}.npy", key, lambda i: cohort.ct(self.subjects[i])[0], count, "reading CT")
+        path = folder / f"hu{tag}.npy"
+        self.hu = cached_array(path, key, lambda i: cohort.ct(self.subjects[i])[0], count, "reading CT")
         self.labels = None
         if target is not None:
             source = cohort.info.labels

@@ -167,10 +167,9 @@ def train_latent_diffusion(shop: Workshop) -> dict:
     latents, categories = joint_latents(shop)
     torch.manual_seed(shop.seed)
     network = build("latent_diffusion", shop.profile)
-    network.statistics.fit(latents, categories)
+    network.fit_statistics(latents, categories)
     network.to(device())
-    clean = network.statistics.standardise(latents.to(device()), categories.to(device())).cpu()
-    objective = objectives.LatentDiffusionObjective(network.denoiser, config, clean, categories)
+    objective = objectives.LatentDiffusionObjective(network, config, latents, categories)
     section = config.model_dump(mode="json") | {"latents": list(latents.shape)}
     summary = shop.fit("latent_diffusion", objective, config.optimization, section)
     return shop.release("latent_diffusion", network, {"latent_diffusion": summary})

@@ -22,9 +22,9 @@ from tqdm.std import tqdm
 
 from vctlib.config import Optimization
 from vctlib.errors import InputError
+from vctlib.networks.precision import make_accelerator
 from vctlib.results import write_text
 from vctlib.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from vctlib.networks.precision import make_accelerator
 
 CURVE_ROWS = 200  # rows of curves.csv over a whole run
 
@@ -33,6 +33,8 @@ class Objective(Protocol):
     """What is trained, on what, and how the loss is made up."""
 
     networks: dict[str, nn.Module]  # the first is the one that the moving average follows
+
+    # An objective may have `learning_rate_fractions`: network name -> factor on the common learning rate.
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         """Draw a batch; all randomness comes from `rng`."""
@@ -129,7 +131,8 @@ def train(
         rate = learning_rate(optimization, progress.step)
         batch = {k: v.to(accelerator.device) for k, v in objective.batch(rng, optimization.batch_size).items()}
         for network_name, loss, figures in objective.losses(batch, progress.step):
-            _descend(accelerator, prepared[network_name], optimizers[network_name], loss, rate, optimization)
+            own_rate = rate * getattr(objective, "learning_rate_fractions", {}).get(network_name, 1.0)
+            _descend(accelerator, prepared[network_name], optimizers[network_name], loss, own_rate, optimization)
             for figure, value in figures.items():
                 sums[figure] += value
         if average is not None:

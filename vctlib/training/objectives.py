@@ -4,6 +4,7 @@ Source: killeen2025 equations 2 and 3 and sections 4.1.2-4.1.3.
 """
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -43,11 +44,14 @@ class _PatchObjective:
 class _StageObjective(_PatchObjective):
     """A pair of encoder and decoder: distance + commitment + perceptual + adversarial, each where it is asked for."""
 
+    # A discriminator as fast as the autoencoder wins at once, and then teaches nothing.
+    learning_rate_fractions = MappingProxyType({"discriminator": 0.2})
+
     def __init__(self, stage: nn.Module, config: StageConfig, distance: nn.Module, channels: int, *where) -> None:
         super().__init__(*where, config.optimization.patch)
         self._config, self._distance = config, distance
         self._perceptual = PerceptualLoss() if config.perceptual_weight else None
-        self._adversarial = AdversarialLoss(channels=channels) if config.adversarial_weight else None
+        self._adversarial = AdversarialLoss(channels, min(self._patch)) if config.adversarial_weight else None
         self.networks = {"stage": stage}
         if self._adversarial is not None:
             self.networks["discriminator"] = self._adversarial.discriminator
@@ -158,25 +162,27 @@ class PostProcessorObjective(_PatchObjective):
 
 
 class LatentDiffusionObjective:
-    """Denoise standardised latents of image and label map together, with attributes dropped at random."""
+    """Denoise standardised latents of image and label map together, with attributes dropped at random.
 
-    def __init__(
-        self, network: nn.Module, config: LatentDiffusionConfig, latents: Tensor, categories: Tensor
-    ) -> None:
-        self._latents, self._categories = latents, categories
+    Attributes are dropped before the latents are standardised: where the mean depends on attributes, a person of
+    unknown attributes must show all the spread that these would have explained.
+    """
+
+    def __init__(self, network: nn.Module, config: LatentDiffusionConfig, latents: Tensor, categories: Tensor) -> None:
+        self._latents, self._categories, self._statistics = latents, categories, network.statistics
         self._dropout, self._schedule = config.attribute_dropout, make_schedule(config)
-        self.networks = {"network": network}
+        self.networks = {"denoiser": network.denoiser}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         chosen = torch.from_numpy(rng.integers(len(self._latents), size=size))
         return {"z": self._latents[chosen], "categories": self._categories[chosen]}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
-        noisy, timesteps, target, weight = self._schedule.training_pair(batch["z"])
         categories = drop_attributes(batch["categories"], self._dropout)
-        predicted = self.networks["network"](noisy, timesteps, categories)
-        loss = (weight * (predicted.float() - target).square()).mean()
-        yield "network", loss, {"loss": loss.item()}
+        pair = self._schedule.training_pair(self._statistics.standardise(batch["z"], categories))
+        predicted = self.networks["denoiser"](pair.noisy, pair.timesteps, categories)
+        loss = (pair.weight * (predicted.float() - pair.target).square()).mean()
+        yield "denoiser", loss, {"loss": loss.item()}
 
 
 def _dice(cross_entropy: float) -> nn.Module:

@@ -4,6 +4,8 @@ Source: killeen2025 section 4.3.1. Slices are drawn from the middle third in tra
 afterwards.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,10 +64,12 @@ class SliceObjective:
 
 
 def train_slice_regressor(
-    profile: Profile, people: Cohort, target: pd.Series, folder: Path, *, name: str, seed: int, key: str
+    profile: Profile, people: Cohort, target: pd.Series, folder: Path, *, name: str, seed: int
 ) -> tuple[nn.Module, TrainingSummary]:
     """A regressor of `target` (indexed by subject_id, its own unit) from the CTs of `people`."""
     config = profile.slice_regressor
+    identity = [config.model_dump(mode="json"), seed, people.subjects, target.loc[people.subjects].tolist()]
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     torch.manual_seed(seed)
     network = build("slice_regressor", profile).to(device())
     values = target.loc[people.subjects].to_numpy(float)

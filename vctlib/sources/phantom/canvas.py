@@ -127,8 +127,10 @@ class Canvas:
         self.bone(name, near, (ellipsoid_radius(self.positions[near], centre, radii) - 1) * radii.min())
 
     def ensure(self, name: str, point) -> None:
-        """Give a structure that no voxel fell to (thin, at a coarse spacing) the nearest voxel of the body."""
-        if not (self.labels == LABEL[name]).any():
-            nearest = int(np.square(self.positions - np.asarray(point, np.float32)).sum(1).argmin())
+        """Give a structure that no voxel fell to the nearest voxel of the body that is not another's only one."""
+        count = np.bincount(self.labels, minlength=256)
+        if count[LABEL[name]] == 0:
+            distance = np.square(self.positions - np.asarray(point, np.float32)).sum(1)
+            nearest = int(np.where(count[self.labels] == 1, np.inf, distance).argmin())
             self.labels[nearest] = LABEL[name]
             self.bone_depth[nearest] = 0.0

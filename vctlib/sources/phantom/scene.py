@@ -17,12 +17,14 @@ from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import PosedBody, pose_body
 from vctlib.sources.phantom.render import bone_hu
 from vctlib.sources.phantom.ribcage import Diaphragm, RibCage
-from vctlib.sources.phantom.spine import paint_spine
+from vctlib.sources.phantom.spine import ensure_vertebrae, paint_spine
 from vctlib.sources.phantom.template import load_template
 from vctlib.sources.phantom.thoracic_organs import paint_thoracic_organs
 from vctlib.sources.phantom.thorax import paint_thorax
 from vctlib.sources.phantom.tissues import density_g_per_ml, mean_hu
 from vctlib.sources.phantom.voxelize import Grid, fill_mesh
+
+MOUTH_HALF_WIDTH = 45.0  # mm
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,33 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     paint_thoracic_organs(canvas, landmarks, cage, diaphragm)
     cavity = Cavity(canvas, landmarks, cage, diaphragm)
     paint_abdominal_organs(canvas, landmarks, cage, diaphragm, cavity)
+    ensure_vertebrae(canvas, landmarks)
     bones, bone_hounsfield = bone_hu(canvas, landmarks)
     balance = solve_balance(_fixed_parts(canvas, cavity, bones, bone_hounsfield, person), person, seed)
     return Scene(canvas, landmarks, cavity, bones, bone_hounsfield, balance)
 
 
 def _fill_body(body: PosedBody, grid: Grid) -> np.ndarray:
-    """Voxels inside the skin. The mesh's mouth and eye sockets are hollow: fill the head from front to back."""
+    """Voxels inside the skin. The mesh's mouth and eye sockets are hollow, and are filled in."""
     inside = fill_mesh(body.outer, body.template.faces, grid)
     head_z = body.outer[body.template.vertex_region == "head", 2].min() - 30
     head = inside[:, :, int((head_z - grid.origin[2]) / grid.spacing) :]
-    head[:] = np.maximum.accumulate(head, 1) & np.maximum.accumulate(head[:, ::-1], 1)[:, ::-1]
+    head |= _between(head, axis=1)
+    left, right = (int((x - grid.origin[0]) / grid.spacing) for x in (MOUTH_HALF_WIDTH, -MOUTH_HALF_WIDTH))
+    mouth = head[right : left + 1]
+    mouth |= _between(mouth, axis=0)
     return inside
 
 
-def _fixed_parts(canvas: Canvas, cavity: Cavity, bones: np.ndarray, bone_hounsfield: np.ndarray, person: Person):
+def _between(mask: np.ndarray, axis: int) -> np.ndarray:
+    """True from the first to the last true voxel of every line along the axis."""
+    backwards = np.flip(np.maximum.accumulate(np.flip(mask, axis), axis), axis)
+    return np.maximum.accumulate(mask, axis) & backwards
+
+
+def _fixed_parts(
+    canvas: Canvas, cavity: Cavity, bones: np.ndarray, bone_hounsfield: np.ndarray, person: Person
+) -> FixedParts:
     density = density_g_per_ml(mean_hu(person))[canvas.labels]
     density[bones] = density_g_per_ml(bone_hounsfield)
     free = canvas.labels == 0

@@ -21,6 +21,10 @@ def paint_spine(canvas: Canvas, landmarks: Landmarks) -> None:
     for i in range(1, L5):
         _paint_disc(canvas, landmarks.spine[i], landmarks.spine[i + 1], _body_radii(i, 0.95 * size), scale)
     _paint_cord(canvas, landmarks, size)
+
+
+def ensure_vertebrae(canvas: Canvas, landmarks: Landmarks) -> None:
+    """Give every vertebra a voxel, which at a coarse spacing its neighbours may have taken. To be called last."""
     for i, name in enumerate(VERTEBRAE):
         canvas.ensure(name, landmarks.spine[i])
 

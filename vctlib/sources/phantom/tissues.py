@@ -46,7 +46,7 @@ def mean_hu(person: Person) -> np.ndarray:
 
 
 def trabecular_hu(person: Person) -> float:
-    """Mean HU of spongy bone. Source: Jang et al. 2019, first lumbar vertebra (226 HU at 25 years, -2.5 HU a year)."""
+    """Mean HU of spongy bone. Source: jang2019, first lumbar vertebra (226 HU at 25 years, -2.5 HU a year)."""
     return float(np.clip(226 - 2.5 * (person.age_years - 25) + person.trabecular_residual_hu, 20, 330))
 
 

@@ -1,0 +1,46 @@
+import torch
+
+from vctlib.config import Optimization, UNetConfig
+from vctlib.networks.unet import PostProcessor, Segmenter
+
+CONFIG = UNetConfig(
+    channels=(8, 16), residual_units=1, optimization=Optimization(steps=1, batch_size=1, learning_rate=1)
+)
+
+
+def test_post_processor_starts_as_the_identity_and_can_leave_it():
+    network = PostProcessor(CONFIG)
+    x = torch.randn(1, 1, 16, 16, 16)
+    assert torch.equal(network(x), x)
+    wanted = x + 0.5 * (x > 0)
+    optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = (network(x) - wanted).abs().mean()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.6 * (x - wanted).abs().mean()
+
+
+def test_post_processor_is_the_same_in_every_window():
+    """Away from the borders a voxel's value does not depend on the patch that holds it: nothing is normalised."""
+    network = PostProcessor(CONFIG).eval()
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    x = torch.randn(1, 1, 32, 16, 16)
+    x[:, :, 24:] += 10
+    with torch.no_grad():
+        whole, part = network(x), network(x[:, :, :24])
+    torch.testing.assert_close(whole[:, :, :12], part[:, :, :12])
+
+
+def test_segmenter_tells_classes_apart_by_hounsfield_units_alone():
+    """Uniform patches, which instance norm alone makes alike: air, water, bone."""
+    network = Segmenter(CONFIG, n_classes=3)
+    x = torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1, 1, 1).expand(3, 1, 8, 8, 8) + 0.01 * torch.randn(3, 1, 8, 8, 8)
+    y = torch.arange(3).view(3, 1, 1, 1).expand(3, 8, 8, 8)
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(x), y).backward()
+        optimizer.step()
+    assert (network(x).argmax(1) == y).float().mean() > 0.95

@@ -1,0 +1,151 @@
+"""The `vct` command. Nothing heavy is imported before a subcommand needs it."""
+
+import os
+import signal
+import sys
+
+import click
+
+from vctlib.errors import InputError
+
+IN_A_RUN = "VCT_PLAN" in os.environ  # the run that started this notebook speaks for both
+PROFILE = click.option("--profile", default="laptop", show_default=True, help="Name or YAML file of a profile.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vctlib")
+def vct() -> None:
+    """Virtual clinical trials with a controllable generator of full-body CT."""
+
+
+@vct.group()
+def data() -> None:
+    """Data sets and weights named in data_manifest.yaml."""
+
+
+@data.command("list")
+def data_list() -> None:
+    """Show every entry and where a verified copy lies."""
+    from vctlib.commands.data import list_entries
+
+    list_entries()
+
+
+@data.command("fetch")
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Everything that can be fetched.")
+def data_fetch(names: tuple[str, ...], everything: bool) -> None:
+    """Fetch entries, check them, and print their paths."""
+    from vctlib.commands.data import fetch_entries
+
+    fetch_entries(names, everything)
+
+
+@data.command("verify")
+def data_verify() -> None:
+    """Check every copy on this machine against its SHA-256."""
+    from vctlib.commands.data import verify_entries
+
+    verify_entries()
+
+
+@vct.command()
+@click.argument("notebook")
+@click.option("-p", "parameters", type=(str, str), multiple=True, metavar="NAME VALUE", help="A parameter; repeatable.")
+@click.option("--output", help="Executed notebook; default runs/<profile>/executed/<name>.ipynb.")
+def notebook(notebook: str, parameters: tuple[tuple[str, str], ...], output: str | None) -> None:
+    """Run one notebook; unknown or ill-typed parameters are errors."""
+    from vctlib.commands.notebooks import run_one
+
+    executed = run_one(notebook, output, dict(parameters))
+    if not IN_A_RUN:
+        print(executed)
+
+
+@vct.command()
+@PROFILE
+@click.option("--cores", type=click.IntRange(min=1), help="Processor cores; default all.")
+@click.option("--until", metavar="STEP", help="Stop after this step: 02, or its name.")
+def run(profile: str, cores: int | None, until: str | None) -> None:
+    """Run everything that is missing or out of date; train only what has no weights."""
+    from vctlib.commands.graph import run_graph
+
+    run_graph(profile, cores=cores, until=until)
+
+
+@vct.command()
+@PROFILE
+@click.option("--cores", type=click.IntRange(min=1), help="Processor cores; default all.")
+def train(profile: str, cores: int | None) -> None:
+    """Train every network of a profile; a second call resumes."""
+    from vctlib.commands.graph import run_graph
+
+    run_graph(profile, training=True, cores=cores)
+
+
+@vct.command()
+@PROFILE
+@click.option("--frozen", is_flag=True, help="From the committed results, not from runs/.")
+@click.option("--output", help="Folder to build into; default book/.")
+def book(profile: str, frozen: bool, output: str | None) -> None:
+    """Build the book and print the path of its first page."""
+    from vctlib.commands.book import build_book
+
+    print(build_book(profile, frozen=frozen, output=output))
+
+
+@vct.command()
+@PROFILE
+def freeze(profile: str) -> None:
+    """Copy executed notebooks and results from runs/ into the book, to be committed."""
+    from vctlib.commands.book import freeze_run
+
+    freeze_run(profile)
+
+
+@vct.command()
+@click.argument("cohort")
+def measure(cohort: str) -> None:
+    """Measure every body of a cohort and add the measurements to its table."""
+    from vctlib.commands.measure import measure_folder
+
+    measure_folder(cohort)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """End as Ctrl-C does; a second signal must not break the tidying up of the first."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point. Exit status: 0; 1 a step failed; 2 wrong input; 130 interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        vct.main(prog_name="vct", standalone_mode=False)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        if IN_A_RUN:
+            sys.exit(130)
+        _end(130, "stopped; the same command resumes where it stopped")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except InputError as error:
+        _end(2, str(error))
+    except RuntimeError as error:
+        from vctlib.run import StepFailed
+
+        if not isinstance(error, StepFailed):
+            raise
+        _end(1, str(error))
+
+
+def _end(status: int, message: str) -> None:
+    print(f"vct: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Whole volumes through trained networks: arrays in HU in, arrays in HU out, by sliding window."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from monai.inferers import sliding_window_inference
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vctlib.anatomy import PAPER16
+from vctlib.config import Profile
+from vctlib.intensity import denormalise_hu, normalise_hu
+from vctlib.networks.precision import resolve_precision
+from vctlib.networks.sliding_window import decode_volume, encode_volume
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def inference(precision: str) -> Iterator[None]:
+    """No gradients, and bfloat16 where `precision` (a profile's setting) and the processor allow it."""
+    enabled = resolve_precision(precision) == "bf16"
+    with torch.no_grad(), torch.autocast(device().type, torch.bfloat16, enabled=enabled):
+        yield
+
+
+def to_network(hu: np.ndarray) -> Tensor:
+    """A CT (x, y, z) in HU -> network input (1, 1, x, y, z)."""
+    return normalise_hu(torch.from_numpy(np.asarray(hu, np.float32)))[None, None].to(device())
+
+
+def one_hot(labels: np.ndarray) -> Tensor:
+    """A label map of the paper's classes (x, y, z) -> (1, 17, x, y, z)."""
+    flat = torch.from_numpy(np.asarray(labels, np.int64)).to(device())
+    return functional.one_hot(flat, len(PAPER16) + 1).movedim(-1, 0)[None].float()
+
+
+def encode_body(
+    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
+) -> np.ndarray:
+    """CT and label map (x, y, z) -> joint latents (channel, x, y, z), the image's channels first; float32."""
+    window = profile.sliding_window
+    with inference(profile.precision):
+        z_image = encode_volume(image, to_network(hu), window.image_patch, window.overlap)
+        z_labels = encode_volume(segmentation, one_hot(labels), window.image_patch, window.overlap)
+    return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy()
+
+
+def decode_image(image: nn.Module, z: Tensor, profile: Profile) -> np.ndarray:
+    """Latents of one image (1, channel, x, y, z) -> CT (x, y, z) in HU, float32."""
+    window = profile.sliding_window
+    with inference(profile.precision):
+        decoded = decode_volume(image, z, window.image_patch, window.overlap)
+    return denormalise_hu(decoded[0, 0].float()).cpu().numpy()
+
+
+def decode_labels(segmentation: nn.Module, z: Tensor, profile: Profile) -> np.ndarray:
+    """Latents of one label map -> numbers of the paper's classes (x, y, z), uint8."""
+    window = profile.sliding_window
+    with inference(profile.precision):
+        logits = decode_volume(segmentation, z, window.image_patch, window.overlap)
+    return logits[0].argmax(0).to(torch.uint8).cpu().numpy()
+
+
+def reconstruct_volume(image: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
+    """Encode and decode one CT (x, y, z) in HU."""
+    window = profile.sliding_window
+    with inference(profile.precision):
+        z = encode_volume(image, to_network(hu), window.image_patch, window.overlap)
+    return decode_image(image, z, profile)
+
+
+def _slide(network: nn.Module, hu: np.ndarray, profile: Profile) -> Tensor:
+    window = profile.sliding_window
+    with inference(profile.precision):
+        return sliding_window_inference(to_network(hu), window.image_patch, 1, network, window.overlap, mode="gaussian")
+
+
+def post_process(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
+    """A decoded CT (x, y, z) in HU -> the same with its detail restored."""
+    return denormalise_hu(_slide(network, hu, profile)[0, 0].float()).cpu().numpy()
+
+
+def segment(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
+    """A CT (x, y, z) in HU -> label map in numbers of `MEASURE`, uint8."""
+    return _slide(network, hu, profile)[0].argmax(0).to(torch.uint8).cpu().numpy()

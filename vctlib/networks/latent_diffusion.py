@@ -1,0 +1,81 @@
+"""The denoiser of the latent diffusion: MONAI's 3-D U-Net, conditioned on attributes at every level.
+
+Source: killeen2025 sections 4.1.2 and 4.2.3; Rombach et al. 2022 (U-Net); Karras et al. 2022 section 5
+(preconditioning).
+"""
+
+import torch
+from monai.networks.nets import DiffusionModelUNet
+from torch import nn
+
+from vctlib.attributes import ATTRIBUTES, N_CATEGORIES
+from vctlib.config import LatentDiffusionConfig
+from vctlib.errors import InputError
+from vctlib.networks.schedule import make_schedule
+
+_COORDINATE_SCALE = 1.5  # brings coordinates from [-1, 1] to about unit variance
+
+
+class AttributeEmbedding(nn.Module):
+    """Categories (batch, 4) -> embedding (batch, out): a learned vector for each category, none included, joined."""
+
+    def __init__(self, embedding_size: int, out: int):
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(N_CATEGORIES[name] + 1, embedding_size) for name in ATTRIBUTES)
+        self.mix = nn.Sequential(nn.Linear(embedding_size * len(ATTRIBUTES), out), nn.SiLU(), nn.Linear(out, out))
+
+    def forward(self, categories: torch.Tensor) -> torch.Tensor:
+        return self.mix(torch.cat([table(categories[:, i]) for i, table in enumerate(self.tables)], dim=1))
+
+
+class LatentDiffusion(nn.Module):
+    """Prediction of the schedule's target from noisy standardised latents, timesteps and attributes.
+
+    The U-Net learns only what is left of the target by the best guess from the noisy latent alone, under the
+    assumption that latents are independent Gaussians with `prior_variance` about mean 0; input and output of the
+    U-Net have unit variance at every timestep and position. Untrained, the network is that guess.
+    """
+
+    def __init__(self, config: LatentDiffusionConfig, latent_channels: int, latent_grid: tuple[int, int, int]):
+        super().__init__()
+        self.schedule = make_schedule(config)
+        factor = 2 ** (len(config.channels) - 1)
+        if any(size % factor for size in latent_grid):
+            raise InputError(f"latents of {tuple(latent_grid)} cannot be halved {len(config.channels) - 1} times")
+        coordinates = _coordinates(latent_grid) if config.coordinates else torch.zeros(0, *latent_grid)
+        self.unet = DiffusionModelUNet(
+            spatial_dims=3,
+            in_channels=latent_channels + len(coordinates),
+            out_channels=latent_channels,
+            channels=config.channels,
+            attention_levels=config.attention,
+            num_res_blocks=config.residual_blocks,
+            num_head_channels=config.head_channels,
+            norm_num_groups=config.norm_groups,
+            num_class_embeds=1,  # makes room for the embedding that the next line puts there
+        )
+        self.unet.class_embedding = AttributeEmbedding(config.embedding_size, 4 * config.channels[0])
+        self.register_buffer("coordinates", coordinates, persistent=False)
+        self.register_buffer("prior_variance", torch.ones(latent_channels, *latent_grid))
+
+    def set_prior_variance(self, variance: torch.Tensor) -> None:
+        """Variance of standardised latents about 0, broadcast to (channel, x, y, z). Call before training."""
+        self.prior_variance.copy_(variance.expand_as(self.prior_variance))
+
+    def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
+        """(batch, channel, x, y, z), (batch), (batch, 4) -> prediction in float32, of the shape of `noisy`."""
+        noisy = noisy.float()
+        signal, noise = self.schedule.levels(timesteps)
+        of_clean, of_noise = self.schedule.target_weights
+        # noisy = signal * clean + noise * n and target = of_clean * clean + of_noise * n are jointly Gaussian
+        variance = signal**2 * self.prior_variance + noise**2
+        regression = (of_clean * signal * self.prior_variance + of_noise * noise) / variance
+        left_over = (of_clean * noise - of_noise * signal).abs() * (self.prior_variance / variance).sqrt()
+        inputs = torch.cat([noisy / variance.sqrt(), self.coordinates.expand(len(noisy), -1, -1, -1, -1)], dim=1)
+        return regression * noisy + left_over * self.unet(inputs, timesteps, class_labels=categories).float()
+
+
+def _coordinates(grid: tuple[int, int, int]) -> torch.Tensor:
+    """(3, x, y, z): where a latent lies in the body's grid."""
+    axes = [torch.linspace(-1, 1, size) for size in grid]
+    return _COORDINATE_SCALE * torch.stack(torch.meshgrid(*axes, indexing="ij"))

@@ -1,0 +1,104 @@
+"""What every notebook does at its beginning and its end: settle paths, check inputs, write and glue the result."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vctlib import results
+from vctlib.config import Profile, load_profile
+from vctlib.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+_MADE_BY = {
+    "cohorts/reference": "01_make_reference_cohort",
+    "cohorts/reconstructed": "08_reconstruct_people",
+    "cohorts/synthetic": "09_synthesize_people",
+}
+
+
+@dataclass
+class Step:
+    """One run of one notebook."""
+
+    name: str
+    profile: Profile
+    seed: int
+    out: Path
+    parameters: dict
+    _started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def begin(
+        cls, name: str, profile: str, seed: int, out: str | None, overrides: Mapping | None = None, **others
+    ) -> "Step":
+        """Read the profile, settle the output folder (by default `runs/<profile>`), print both in two lines."""
+        resolved = load_profile(profile, dict(overrides or {}))
+        folder = _absolute(out or f"runs/{resolved.name}")
+        parameters = {"profile": profile, "seed": seed, "out": out, "overrides": dict(overrides or {}), **others}
+        grid = " x ".join(map(str, resolved.cohort.grid))
+        spacing = " x ".join(f"{s:g}" for s in resolved.cohort.spacing_mm)
+        print(f"profile {resolved.name}: {spacing} mm, {grid} voxels; seed {seed}")
+        print(f"hardware: {results.hardware()}")
+        if not resolved.meaningful:
+            print("This profile tests the machinery. Its figures mean nothing.")
+        return cls(name, resolved, seed, folder, parameters)
+
+    def path(self, relative: str) -> Path:
+        """A place below the output folder; its folder is made."""
+        path = self.out / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def need(self, given: str | None, relative: str, made_by: str | None = None) -> Path:
+        """An input: the path given, or its default below the output folder. Raises InputError where it is absent."""
+        path = _absolute(given) if given else self.out / relative
+        marker = path / "cohort.json" if relative.startswith("cohorts/") else path
+        if not marker.exists():
+            notebook = made_by or _MADE_BY.get(relative, "an earlier notebook")
+            raise InputError(f"{path} is not there yet; it is made by notebooks/{notebook}.ipynb")
+        return path
+
+    def weights(self, component: str, given: str | None = None) -> Path:
+        """A component's weights: those given, else those trained in this output folder, else the released ones."""
+        folders = [_absolute(given)] if given else [self.out / "models", ROOT / "models" / self.profile.name]
+        for folder in folders:
+            if (folder / f"{component}.safetensors").exists():
+                return folder / f"{component}.safetensors"
+        raise InputError(
+            f"no weights {component}.safetensors in {' or '.join(map(str, folders))}; "
+            f"make them with: make train PROFILE={self.profile.name}"
+        )
+
+    def save_table(self, table, name: str) -> Path:
+        """Write a table (with its index, where it has a name) as CSV below tables/."""
+        path = self.path(f"tables/{name}.csv")
+        results.write_text(path, table.to_csv(index=table.index.name is not None))
+        return path
+
+    def finish(self, metrics: Mapping[str, Mapping], inputs: Iterable[Path] = ()) -> dict:
+        """Write results/<name>.json and glue every figure for the book: `<metric>`, `<metric>.n`, `.low`, `.high`."""
+        from myst_nb import glue  # costs a second; only notebooks pay it
+
+        written = results.write(
+            self.path(f"results/{self.name}.json"),
+            notebook=self.name,
+            parameters=self.parameters,
+            profile=self.profile.name,
+            seed=self.seed,
+            metrics=metrics,
+            inputs=inputs,
+            wall_seconds=time.monotonic() - self._started,
+        )
+        for name, metric in written["metrics"].items():
+            low, high = metric["ci95"] or (None, None)
+            for suffix, value in (("", metric["value"]), (".n", metric["n"]), (".low", low), (".high", high)):
+                glue(name + suffix, float("nan") if value is None else value, display=False)
+        for name in ("profile", "device", "wall_seconds", "created"):
+            glue(name, written[name], display=False)
+        return written
+
+
+def _absolute(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else ROOT / path

@@ -1,0 +1,156 @@
+"""From attributes to latents to people: reconstructed and synthetic cohorts.
+
+Every body is sampled from its own seed (seed, person, draw), so a cohort does not depend on batch size, order, or how
+often it was interrupted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from tqdm.std import tqdm
+
+from vctlib import __version__
+from vctlib.anatomy import PAPER16
+from vctlib.attributes import Attributes
+from vctlib.cohort import Cohort, CohortInfo, CohortWriter
+from vctlib.config import Profile, SynthesisConfig
+from vctlib.networks.components import restore
+from vctlib.networks.inference import (
+    decode_image,
+    decode_labels,
+    device,
+    encode_body,
+    inference,
+    post_process,
+)
+from vctlib.networks.schedule import guided, make_schedule
+
+ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
+
+
+@dataclass(frozen=True)
+class Generator:
+    """The trained parts of the generator, ready to sample."""
+
+    image: nn.Module
+    segmentation: nn.Module
+    diffusion: nn.Module
+    post_processor: nn.Module | None
+    profile: Profile
+
+    @classmethod
+    def load(cls, weights: Mapping[str, Path]) -> "Generator":
+        """Restore the parts from their weights files; without `post_processor` decoded images stay as they are.
+
+        Raises InputError naming the file that is absent or wrong.
+        """
+        parts = {name: restore(path, name) for name, path in weights.items()}
+        networks = {name: part[0].to(device()) for name, part in parts.items()}
+        return cls(
+            networks["image_autoencoder"],
+            networks["segmentation_autoencoder"],
+            networks["latent_diffusion"],
+            networks.get("post_processor"),
+            parts["latent_diffusion"][1],
+        )
+
+    def sample_latents(
+        self, categories: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], config: SynthesisConfig
+    ) -> torch.Tensor:
+        """Joint latents (batch, channel, x, y, z) for category indices (batch, 4); one seed sequence a body.
+
+        DDPM with all its timesteps also draws noise on the way, seeded by the first body: there, sample one at a time.
+        """
+        shape = self.diffusion.latent_shape
+        noise = torch.stack(
+            [torch.from_numpy(np.random.default_rng(s).standard_normal(shape, np.float32)) for s in seeds]
+        ).to(device())
+        condition = torch.tensor(categories, device=device())
+        predict = guided(self.diffusion.denoiser, condition, config.guidance_scale)
+        schedule = make_schedule(self.profile.latent_diffusion)
+        generator = torch.Generator(device()).manual_seed(int(np.random.SeedSequence(seeds[0]).generate_state(1)[0]))
+        with inference(self.profile.precision):
+            clean = schedule.sample(predict, noise, config.steps, generator)
+        return self.diffusion.statistics.restore(clean.float(), condition)
+
+    def decode(self, latents: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Joint latents of one body (1, channel, x, y, z) -> CT in HU (float32) and label map (uint8), (x, y, z)."""
+        z_image, z_labels = self.diffusion.split(latents)
+        hu = decode_image(self.image, z_image, self.profile)
+        if self.post_processor is not None:
+            hu = post_process(self.post_processor, hu, self.profile)
+        return hu, decode_labels(self.segmentation, z_labels, self.profile)
+
+    def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z)."""
+        z = encode_body(self.image, self.segmentation, hu, labels, self.profile)
+        return self.decode(torch.from_numpy(z)[None].to(device()))
+
+
+def _info(reference: Cohort, kind: str, seed: int) -> CohortInfo:
+    return CohortInfo(
+        name=kind,
+        kind=kind,
+        spacing_mm=reference.info.spacing_mm,
+        grid=reference.info.grid,
+        labels=dict(PAPER16),
+        source=f"{kind} from {reference.info.name}",
+        code_version=__version__,
+        seed=seed,
+    )
+
+
+def _affine(info: CohortInfo) -> np.ndarray:
+    affine = np.diag([*info.spacing_mm, 1.0])
+    affine[:3, 3] = [-(n - 1) / 2 * s for n, s in zip(info.grid, info.spacing_mm, strict=True)]
+    return affine
+
+
+def reconstruct_cohort(
+    generator: Generator,
+    reference: Cohort,
+    people: Sequence[str],
+    out: Path,
+    labels_of: Callable[[str], np.ndarray],
+) -> Cohort:
+    """Every person of the list, encoded and decoded. `labels_of(subject_id)`: a label map of the paper's classes."""
+    writer = CohortWriter(out, _info(reference, "reconstructed", 0))
+    for subject_id in tqdm(people, desc="reconstructing", unit="body"):
+        if writer.done(subject_id):
+            continue
+        hu, affine = reference.ct(subject_id)
+        decoded, labels = generator.reconstruct(hu, labels_of(subject_id))
+        row = {name: reference.table.at[subject_id, name] for name in (*ATTRIBUTE_COLUMNS, "split")}
+        writer.add(subject_id, row | {"reference_id": subject_id}, decoded, labels, affine)
+    return writer.finish(people)
+
+
+def synthesize_cohort(
+    generator: Generator, reference: Cohort, people: pd.DataFrame, out: Path, config: SynthesisConfig, seed: int
+) -> Cohort:
+    """`config.draws_per_person` synthetic bodies with each person's attributes (rows of `people`, with `split`).
+
+    Subjects are named `<person>-s<draw>`; the column `reference_id` names the person whose attributes they have.
+    """
+    writer = CohortWriter(out, _info(reference, "synthetic", seed))
+    wanted = [(f"{p}-s{draw}", p, draw) for p in people.index for draw in range(config.draws_per_person)]
+    missing = [item for item in wanted if not writer.done(item[0])]
+    with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="synthesizing", unit="body") as bar:
+        for begin in range(0, len(missing), config.batch_size):
+            batch = missing[begin : begin + config.batch_size]
+            categories = [Attributes.from_row(people.loc[person]).categories() for _, person, _ in batch]
+            seeds = [[seed, crc32(person.encode()), draw] for _, person, draw in batch]
+            latents = generator.sample_latents(categories, seeds, config)
+            for (subject_id, person, draw), z in zip(batch, latents, strict=True):
+                hu, labels = generator.decode(z[None])
+                row = {name: people.at[person, name] for name in (*ATTRIBUTE_COLUMNS, "split")}
+                row |= {"reference_id": person, "draw": draw}
+                writer.add(subject_id, row, hu, labels, _affine(writer.info))
+                bar.update()
+    return writer.finish([item[0] for item in wanted])
