@@ -20,6 +20,8 @@ out: str | None = None
 limit: float | None = None  # minutes
 names: list[str] = ["a"]
 anything = None
+folder = None  # str: a folder
+minutes = None  # float: at most
 """
 
 
@@ -59,6 +61,8 @@ def test_declares_what_papermill_sees_and_what_it_overlooks(notebook):
         ("flag", True, True),
         ("names", ("b", "c"), ["b", "c"]),
         ("anything", {"x": 1}, {"x": 1}),
+        ("folder", None, None),
+        ("minutes", 3, 3.0),
     ],
 )
 def test_values_that_fit(notebook, name, value, expected):
@@ -78,6 +82,8 @@ def test_values_that_fit(notebook, name, value, expected):
         ("profile", 3),
         ("names", "a"),
         ("limit", "ten"),
+        ("folder", 12),
+        ("minutes", "3"),
     ],
 )
 def test_values_that_do_not_fit(notebook, name, value):
@@ -100,6 +106,8 @@ def test_values_that_do_not_fit(notebook, name, value):
         ("limit", "null", None),
         ("names", "[b, c]", ["b", "c"]),
         ("anything", "{x: 1}", {"x": 1}),
+        ("folder", "12", "12"),
+        ("minutes", "12", 12.0),
     ],
 )
 def test_texts_become_the_declared_type(notebook, name, text, expected):

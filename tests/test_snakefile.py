@@ -38,7 +38,7 @@ for file in $(cat "stub_outputs/$name") "results/$name.json"; do
 done
 echo "$name" > "$executed"
 """
-SEGMENTED = "tables/reference_segmented.csv tables/reconstructed_segmented.csv"
+SEGMENTED = "tables/reference_segmented.csv tables/reconstructed_segmented.csv tables/segmenter_on_reference.csv"
 MAKES = {
     "01_make_reference_cohort": "cohorts/reference/cohort.json",
     "02_measure_reference_cohort": "tables/reference_measured.csv",

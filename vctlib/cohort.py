@@ -164,13 +164,20 @@ def check_table(table: pd.DataFrame, path: Path) -> None:
 
 
 class CohortWriter:
-    """Makes a cohort subject by subject; may be killed at any time and started again on the same folder."""
+    """Makes a cohort subject by subject; may be killed at any time and started again on the same folder.
 
-    def __init__(self, path: Path | str, info: CohortInfo) -> None:
+    A folder begun with other settings is refused with InputError, or, with `restart`, emptied of what it holds of that
+    other cohort: for cohorts that are made from others and cost nothing but time.
+    """
+
+    def __init__(self, path: Path | str, info: CohortInfo, *, restart: bool = False) -> None:
         self.path, self.info = Path(path), info
         begun = self.path / "begun.json"
         if begun.exists() and CohortInfo.model_validate_json(begun.read_text()) != info:
-            raise InputError(f"{self.path}: holds a cohort begun with other settings; remove it or choose another")
+            if not restart:
+                raise InputError(f"{self.path}: holds a cohort begun with other settings; remove it or choose another")
+            for stale in (*self.path.glob("*.json"), *self.path.glob("*.csv"), *self.path.glob("rows/*.json")):
+                stale.unlink()
         self.path.mkdir(parents=True, exist_ok=True)
         for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink()

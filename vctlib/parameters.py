@@ -1,6 +1,9 @@
 """The typed `parameters` cell of a notebook: what it declares, and whether given values fit."""
 
 import ast
+import io
+import re
+import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,7 @@ from vctlib.errors import InputError
 
 _TYPES = {"bool": bool, "int": int, "float": float, "str": str, "list": list, "tuple": list, "dict": dict}
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
+_TYPE_IN_COMMENT = re.compile(rf"#\s*(?:type:\s*)?({'|'.join(_TYPES)})\b:?")  # `out = None  # str: a folder`
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Parameter:
 def declared_parameters(notebook: Path, cells: list[Mapping]) -> dict[str, Parameter]:
     """Parameters by name. Raises InputError: no such cell, or a default that is computed.
 
+    A type is told by an annotation, else by a comment that begins with it (`# str: folder`), else by the default.
     Read from the cell's syntax tree: papermill's own reading overlooks `int | None`. A computed default is refused
     since the given values are set after it: `f"runs/{profile}"` would keep the default profile.
     """
@@ -43,6 +48,8 @@ def declared_parameters(notebook: Path, cells: list[Mapping]) -> dict[str, Param
         statements = ast.parse(source).body
     except SyntaxError as error:
         raise InputError(f"{notebook}: the parameters cell is not Python ({error.msg}, line {error.lineno})") from None
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
     found = {}
     for node in statements:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
@@ -58,6 +65,8 @@ def declared_parameters(notebook: Path, cells: list[Mapping]) -> dict[str, Param
                 f"{notebook}: the default of {name!r} is computed; write a plain value, or None and compute it in the "
                 "next cell, because given values are set after this cell has run"
             ) from None
+        if annotation is None and (told := _TYPE_IN_COMMENT.match(comments.get(node.end_lineno, ""))):
+            annotation = ast.parse(told[1], mode="eval").body
         found[name] = _parameter(name, default, annotation)
     return found
 

@@ -4,6 +4,7 @@ Every body is sampled from its own seed (seed, person, draw), so a cohort does n
 often it was interrupted.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from vctlib.networks.inference import (
     post_process,
 )
 from vctlib.networks.schedule import guided, make_schedule
+from vctlib.results import sha256
 
 ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
 
@@ -43,6 +45,7 @@ class Generator:
     diffusion: nn.Module
     post_processor: nn.Module | None
     profile: Profile
+    fingerprint: str  # SHA-256 over the weights files, shortened
 
     @classmethod
     def load(cls, weights: Mapping[str, Path]) -> "Generator":
@@ -58,6 +61,7 @@ class Generator:
             networks["latent_diffusion"],
             networks.get("post_processor"),
             parts["latent_diffusion"][1],
+            hashlib.sha256("".join(sha256(weights[name]) for name in sorted(weights)).encode()).hexdigest()[:16],
         )
 
     def sample_latents(
@@ -93,14 +97,15 @@ class Generator:
         return self.decode(torch.from_numpy(z)[None].to(device()))
 
 
-def _info(reference: Cohort, kind: str, seed: int) -> CohortInfo:
+def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: str = "") -> CohortInfo:
+    """Names the weights and the reference that a cohort comes from, so that bodies of two origins never mix."""
     return CohortInfo(
         name=kind,
         kind=kind,
         spacing_mm=reference.info.spacing_mm,
         grid=reference.info.grid,
         labels=dict(PAPER16),
-        source=f"{kind} from {reference.info.name}",
+        source=f"{kind} from {reference.info.name} {reference.info.seed}, weights {generator.fingerprint}{how}",
         code_version=__version__,
         seed=seed,
     )
@@ -120,7 +125,7 @@ def reconstruct_cohort(
     labels_of: Callable[[str], np.ndarray],
 ) -> Cohort:
     """Every person of the list, encoded and decoded. `labels_of(subject_id)`: a label map of the paper's classes."""
-    writer = CohortWriter(out, _info(reference, "reconstructed", 0))
+    writer = CohortWriter(out, _info(generator, reference, "reconstructed", 0), restart=True)
     for subject_id in tqdm(people, desc="reconstructing", unit="body"):
         if writer.done(subject_id):
             continue
@@ -138,7 +143,8 @@ def synthesize_cohort(
 
     Subjects are named `<person>-s<draw>`; the column `reference_id` names the person whose attributes they have.
     """
-    writer = CohortWriter(out, _info(reference, "synthetic", seed))
+    how = f", {config.steps} steps, guidance {config.guidance_scale:g}"
+    writer = CohortWriter(out, _info(generator, reference, "synthetic", seed, how), restart=True)
     wanted = [(f"{p}-s{draw}", p, draw) for p in people.index for draw in range(config.draws_per_person)]
     missing = [item for item in wanted if not writer.done(item[0])]
     with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="synthesizing", unit="body") as bar:

@@ -36,6 +36,10 @@ def conditioning_boxplots(cohorts: Mapping[str, pd.DataFrame], panels: Sequence[
         ]
         long = pd.concat(frames).dropna()
         shown = [k for k in range(1, N_CATEGORIES[attribute] + 1) if (long["category"] == k).any()]
+        if not shown:
+            ax.set(xticks=[], yticks=[], title=f"({letter})", xlabel=attribute, ylabel=label)
+            ax.text(0.5, 0.5, "nobody could be measured", transform=ax.transAxes, ha="center")
+            continue
         sns.boxplot(
             long, x="category", y="value", hue="cohort", order=shown, hue_order=list(cohorts), palette=dict(COLOURS),
             ax=ax, width=0.75, gap=0.12, linewidth=0.9, fliersize=2, saturation=0.9, legend=bool(ax is axes[0, 0]),
@@ -85,6 +89,8 @@ def _unit(labels: Sequence[str]) -> str:
 
 def _shared_legend(figure: Figure, ax: Axes) -> None:
     """Move one panel's legend to a line above all panels."""
+    if ax.get_legend() is None:
+        return
     handles, labels = ax.get_legend_handles_labels()
     ax.get_legend().remove()
     labels = [label.replace("_", " ") for label in labels]

@@ -24,8 +24,8 @@ def compare_volumes(
     where: np.ndarray,
     *,
     spacing_mm: Sequence[float],
-    name: str | None = None,
-    titles: tuple[str, str] = ("original", "reconstruction"),
+    title: str | None = None,
+    headings: tuple[str, str] = ("original", "reconstruction"),
     window: Window | None = None,
     limit_hu: float = 300.0,
 ) -> Figure:
@@ -51,10 +51,10 @@ def compare_volumes(
         pictures = (grey(first, window), grey(second, window), np.where(inside[..., None], difference, 0.0))
         for ax, picture in zip(row, pictures, strict=True):
             show_slice(ax, picture, plane, spacing_mm)
-    for ax, title in zip(axes[0], (*titles, "absolute difference"), strict=True):
-        ax.set_title(title, fontweight="normal", loc="center")
-    if name:
-        figure.suptitle(name, fontsize=10, fontweight="bold", x=0.01, ha="left")
-    figure.colorbar(colours, ax=axes[:, 2], label="HU", extend="max", shrink=0.6)
+    for ax, heading in zip(axes[0], (*headings, "absolute difference"), strict=True):
+        ax.set_title(heading, fontweight="normal", loc="center")
+    if title:
+        figure.suptitle(title, fontsize=10, fontweight="bold", x=0.01, ha="left")
+    figure.colorbar(colours, ax=axes, label="HU", extend="max", shrink=0.6)
     figure.supxlabel(f"Window {window_name(window)}. The person's right is on the left.", fontsize=7.5, color="#555555")
     return figure

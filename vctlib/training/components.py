@@ -33,7 +33,8 @@ class Workshop:
     profile: Profile
     cohort: Cohort  # the reference
     folder: Path  # checkpoints, curves and caches
-    models: Path  # the weights files
+    models: Path  # the weights files that are made
+    released: Path  # those that stand in for what has not been trained here
     seed: int
     max_minutes: float | None = None
 
@@ -46,8 +47,13 @@ class Workshop:
     def weights(self, component: str) -> Path:
         return self.models / f"{component}.safetensors"
 
+    def source(self, component: str) -> Path:
+        """The weights that a later component builds on: trained here, else released."""
+        own = self.weights(component)
+        return own if own.exists() else self.released / own.name
+
     def trained(self, component: str) -> nn.Module:
-        return restore(self.weights(component), component)[0].to(device())
+        return restore(self.source(component), component)[0].to(device())
 
     def fit(self, name: str, objective: Objective, optimization: Optimization, section: dict) -> TrainingSummary:
         """Run the loop; settings, seed and cohort decide which checkpoint may be resumed."""
@@ -66,7 +72,10 @@ class Workshop:
         )
 
     def release(self, component: str, network: nn.Module, summaries: dict[str, TrainingSummary]) -> dict:
-        """Write the weights with what it took to train them; returns the latter."""
+        """Write the weights with what it took to train them; returns the latter.
+
+        The checkpoints stay until `tidy`: until then the same call only writes the weights again.
+        """
         training = {
             "hardware": hardware(),
             "precision": resolve_precision(self.profile.precision),
@@ -76,9 +85,12 @@ class Workshop:
             "parts": {name: summary.describe() for name, summary in summaries.items()},
         }
         release(self.weights(component), component, network, self.profile, training)
-        for name in summaries:
-            (self.folder / f"{name}.checkpoint.safetensors").unlink(missing_ok=True)
         return training
+
+    def tidy(self, training: dict) -> None:
+        """Remove the checkpoints behind weights that are released and reported."""
+        for name in training["parts"]:
+            (self.folder / f"{name}.checkpoint.safetensors").unlink(missing_ok=True)
 
 
 def train_image_autoencoder(shop: Workshop) -> dict:
@@ -154,7 +166,7 @@ def joint_latents(shop: Workshop) -> tuple[Tensor, Tensor]:
     def make(index: int) -> np.ndarray:
         return encode_body(image, segmentation, arrays.hu[index], arrays.labels[index], shop.profile)
 
-    key = sha256(shop.weights("image_autoencoder")) + sha256(shop.weights("segmentation_autoencoder"))
+    key = sha256(shop.source("image_autoencoder")) + sha256(shop.source("segmentation_autoencoder"))
     path = shop.folder / "cache" / "joint_latents.npy"
     latents = cached_array(path, key + " ".join(arrays.subjects), make, len(arrays.hu), "encoding people")
     categories = [Attributes.from_row(row).categories() for _, row in people.table.iterrows()]
@@ -182,7 +194,7 @@ def train_post_processor(shop: Workshop) -> dict:
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
     reconstructed = cached_array(
         shop.folder / "cache" / "reconstructed.npy",
-        sha256(shop.weights("image_autoencoder")) + " ".join(arrays.subjects),
+        sha256(shop.source("image_autoencoder")) + " ".join(arrays.subjects),
         lambda i: np.rint(reconstruct_volume(image, arrays.hu[i], shop.profile)).astype(np.int16),
         count,
         "reconstructing people",
