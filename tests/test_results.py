@@ -27,7 +27,7 @@ def test_what_is_written_is_read(tmp_path):
     result = results.read(tmp_path / "r.json")
     assert (result.metrics["mae"].value, result.metrics["mae"].ci95, result.seed) == (1.5, (1.0, 2.0), 3)
     # SHA-256 of "abc", FIPS 180-2 appendix B.1.
-    assert result.inputs[str(source)] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert result.inputs["input.csv"] == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert result.versions["python"] and result.device
 
 

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from vctlib.errors import InputError
 
 SCHEMA_VERSION = 1
+REPOSITORY = Path(__file__).resolve().parent.parent
 _PACKAGES = ("vctlib", "torch", "monai", "numpy", "scipy", "scikit-learn", "nibabel", "papermill")
 
 
@@ -89,6 +90,12 @@ def hardware() -> str:
     return f"{model}, {cores} cores, {memory:.0f} GB, {accelerator}"
 
 
+def _portable(path: Path) -> str:
+    """The path from the repository's root, or the bare name outside it: results are published, home folders are not."""
+    path = path.resolve()
+    return path.relative_to(REPOSITORY).as_posix() if path.is_relative_to(REPOSITORY) else path.name
+
+
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
@@ -135,7 +142,7 @@ def write(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             wall_seconds=wall_seconds,
             peak_memory_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-            inputs={str(item): sha256(Path(item)) for item in inputs},
+            inputs={_portable(Path(item)): sha256(Path(item)) for item in inputs},
             metrics=dict(metrics),
         ).model_dump()
     except ValidationError as error:
