@@ -41,12 +41,12 @@ def run_one(given: str, output: str | None, texts: Mapping[str, str]) -> Path:
 
 
 def default_output(notebook: Path, texts: Mapping[str, str]) -> Path:
-    """runs/<profile>/executed/<name>.ipynb, with the profile given or the notebook's own default."""
+    """<out>/executed/<name>.ipynb; `out` is the notebook's own, by default runs/<profile>."""
     declared = declared_parameters(notebook, read_cells(notebook))
     given = parse_parameters(notebook, declared, texts)
     own = declared["profile"].default if "profile" in declared else "none"
-    profile = str(given.get("profile") or own)
-    return REPOSITORY / "runs" / Path(profile).stem / "executed" / notebook.name
+    folder = given.get("out") or Path("runs", Path(str(given.get("profile") or own)).stem)
+    return REPOSITORY / folder / "executed" / notebook.name
 
 
 def _end_with(plan: progress.Plan) -> None:
