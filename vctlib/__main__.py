@@ -104,6 +104,17 @@ def freeze(profile: str) -> None:
 
 
 @vct.command()
+@PROFILE
+@click.option("--models", help="Folder of the trained weights; default runs/<profile>/models.")
+def release(profile: str, models: str | None) -> None:
+    """Put trained weights into models/<profile> and name them in the manifest, to be committed."""
+    from vctlib.commands.release import release_weights
+
+    for path in release_weights(profile, models):
+        print(path)
+
+
+@vct.command()
 @click.argument("cohort")
 def measure(cohort: str) -> None:
     """Measure every body of a cohort and add the measurements to its table."""

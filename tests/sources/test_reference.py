@@ -1,0 +1,35 @@
+import pytest
+
+from vctlib.config import load_profile
+from vctlib.errors import InputError
+from vctlib.sources import reference
+
+
+def cohort_config(**changes):
+    return load_profile("smoke", {"cohort": changes}).cohort
+
+
+def test_the_profile_decides_the_source(tmp_path, monkeypatch):
+    made = {}
+    monkeypatch.setattr(reference, "make_phantom_cohort", lambda out, people, **how: made.update(how, people=people))
+    config = cohort_config(n_people=5, scanner_angles=0)
+    reference.make_reference(config, tmp_path, seed=3)
+    assert len(made["people"]) == 5 and made["scanner"] is None
+    assert (made["spacing_mm"], made["grid"], made["seed"]) == (16.0, (48, 32, 128), 3)
+    reference.make_reference(cohort_config(scanner_angles=90, scanner_photons=1e5), tmp_path, seed=3)
+    assert (made["scanner"].n_angles, made["scanner"].photons) == (90, 1e5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths", "message"),
+    [
+        ({"source": "nifti"}, {}, "give ct_dir and people_csv"),
+        ({"source": "nifti"}, {"ct_dir": "x"}, "give ct_dir and people_csv"),
+        ({}, {"label_dir": "x"}, "label_dir belong to the source nifti"),
+        ({"spacing_mm": [16.0, 16.0, 8.0]}, {}, "cubic voxels"),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_made(tmp_path, changes, paths, message):
+    with pytest.raises(InputError, match=message):
+        reference.make_reference(cohort_config(**changes), tmp_path / "out", seed=0, **paths)
+    assert not (tmp_path / "out").exists()
