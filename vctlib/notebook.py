@@ -114,6 +114,8 @@ class Step:
                 glue(name + suffix, float("nan") if value is None else value, display=False)
         for name in ("profile", "device", "wall_seconds", "created"):
             glue(name, written[name], display=False)
+        warning = "" if self.profile.meaningful else "This profile tests the machinery; its figures mean nothing."
+        glue("meaning", warning, display=False)
         return written
 
 

@@ -2,6 +2,7 @@
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 
 def resolve_precision(setting: str) -> str:
@@ -16,4 +17,5 @@ def resolve_precision(setting: str) -> str:
 
 def make_accelerator(setting: str) -> Accelerator:
     """An Accelerator on the GPU where there is one, else on the CPU."""
+    AcceleratorState._reset_state()  # it is one for the whole process, and would keep the first precision for good
     return Accelerator(mixed_precision=resolve_precision(setting), cpu=not torch.cuda.is_available())

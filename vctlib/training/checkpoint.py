@@ -85,12 +85,9 @@ def load_checkpoint(
         module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     for name, optimizer in optimizers.items():
         prefix = f"optimizer/{name}/"
-        _restore_optimizer(
-            optimizer, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
+        _restore_optimizer(optimizer, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     curves = tuple(json.loads(metadata["curves"]))
     return Progress(int(metadata["step"]), float(metadata["seconds"]), curves)
-
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -103,6 +103,7 @@ def train_image_autoencoder(shop: Workshop) -> dict:
     for level, (stage, stage_config) in enumerate(zip(network.stages, config.stages, strict=True)):
         name = f"image_autoencoder_{level}"
         section = config.model_dump(mode="json") | {"level": level}
+        torch.manual_seed(shop.seed + level)  # the discriminator's beginning must not depend on where a run was resumed
         if level == 0:
             objective = objectives.ImageStageObjective(stage, stage_config, config.multi_window, arrays)
         else:
@@ -145,6 +146,11 @@ def _state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def _built_on(shop: Workshop, *names: str) -> dict[str, str]:
+    """The weights that a training rests on: with others, its checkpoint is of no use."""
+    return {name: _state_hash(shop.trained(name)) for name in names}
+
+
 def train_segmentation_autoencoder(shop: Workshop) -> dict:
     """Label maps of the paper's 16 classes to latents and back."""
     config = shop.profile.segmentation_autoencoder
@@ -182,7 +188,7 @@ def train_latent_diffusion(shop: Workshop) -> dict:
     network.fit_statistics(latents, categories)
     network.to(device())
     objective = objectives.LatentDiffusionObjective(network, config, latents, categories)
-    section = config.model_dump(mode="json") | {"latents": list(latents.shape)}
+    section = config.model_dump(mode="json") | _built_on(shop, "image_autoencoder", "segmentation_autoencoder")
     summary = shop.fit("latent_diffusion", objective, config.optimization, section)
     return shop.release("latent_diffusion", network, {"latent_diffusion": summary})
 
@@ -203,7 +209,8 @@ def train_post_processor(shop: Workshop) -> dict:
     torch.manual_seed(shop.seed)
     network = build("post_processor", shop.profile).to(device())
     objective = objectives.PostProcessorObjective(network, config, arrays, reconstructed)
-    summary = shop.fit("post_processor", objective, config.optimization, config.model_dump(mode="json"))
+    section = config.model_dump(mode="json") | _built_on(shop, "image_autoencoder")
+    summary = shop.fit("post_processor", objective, config.optimization, section)
     return shop.release("post_processor", network, {"post_processor": summary})
 
 

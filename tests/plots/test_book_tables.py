@@ -1,0 +1,76 @@
+"""Tables for the book: cells worked out by hand, and the paper's numbers as printed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vctlib.errors import InputError
+from vctlib.metrics.intervals import Estimate
+from vctlib.plots.book_tables import (
+    conditioning_beside_paper,
+    frechet_by_plane,
+    organ_table,
+    reconstruction_beside_paper,
+)
+
+
+def test_reconstruction_stands_above_table_a2():
+    found = {name: Estimate(30.0, (29.5, 30.5), 40) for name in ("psnr_db", "psnr_body_db")}
+    found |= {name: Estimate(0.9, (np.nan, np.nan), 40) for name in ("ssim", "ssim_body")}
+    table = reconstruction_beside_paper(found).set_index("Source")
+    assert table.loc["ours, body only"].tolist() == ["40", "30.00 [29.50, 30.50]", "0.900"]
+    assert table.loc["paper, 2 stages, multi-window L1", "PSNR [95% CI] (dB)"] == "31.06"
+    assert table.loc["paper, one stage, plain L1", "SSIM [95% CI]"] == "0.9337"
+
+
+def test_conditioning_takes_each_figure_from_its_metric():
+    metrics = {}
+    for position, attribute in enumerate(("age", "height", "weight")):
+        for cohort, extra in (("reconstructed", 0.1), ("synthetic", 0.2)):
+            metrics[f"{attribute}_z_score_{cohort}"] = {"value": position + extra, "n": position + 3}
+            metrics[f"{attribute}_standardized_difference_{cohort}"] = {"value": position + 10 * extra, "n": 3}
+    metrics["weight_z_score_synthetic"] = {"value": None, "n": 0}
+    table = conditioning_beside_paper(metrics).set_index("Attribute (measured as)")
+    assert table.loc["height (height)", ["Categories", "Z, reconstructed", "Z, synthetic"]].tolist() == [
+        "4",
+        "1.10",
+        "1.20",
+    ]
+    assert table.loc["height (height)", "SD apart, synthetic"] == "3.00"
+    assert table["Paper: Z, synthetic"].tolist() == ["0.608", "0.656", "0.630"]  # killeen2025 section 1.4
+    assert table.loc["weight (mass)", ["Categories", "Z, synthetic"]].tolist() == ["0", "–"]
+
+
+@pytest.fixture
+def summary() -> pd.DataFrame:
+    columns = "dice_mean dice_sd n volume_r centroid_right_r centroid_anterior_r centroid_superior_r".split()
+    rows = {
+        "liver": [0.8, 0.1, 18, 0.95, 0.9, 0.8, 0.7],
+        "prostate": [np.nan] * 7,
+        "average": [0.8, 0.1, *[np.nan] * 5],
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def test_organs_beside_the_papers(summary):
+    table = organ_table(summary, beside_paper=True).set_index("Structure")
+    assert table.loc["liver"].tolist() == [
+        "18", "0.800 (0.100)", "0.950", "0.900", "0.800", "0.700", "0.874 (0.089)", "0.985"
+    ]  # fmt: skip
+    assert table.loc["prostate", "Dice (SD)"] == "–" and table.loc["average", "Paper: Dice (SD)"] == "0.727 (0.115)"
+    assert not any(name.startswith("Paper") for name in organ_table(summary, beside_paper=False))
+
+
+def test_structure_that_the_paper_has_not(summary):
+    with pytest.raises(InputError, match="no tail"):
+        organ_table(summary.rename(index={"liver": "tail"}), beside_paper=True)
+
+
+def test_frechet_has_a_row_a_plane_in_the_order_given():
+    pairs = ("reference_to_itself", "reconstructed_to_reference", "synthetic_to_reference")
+    rows = [(p, q, 10 * i + j, 9) for i, p in enumerate(("sagittal", "axial")) for j, q in enumerate(pairs)]
+    table = frechet_by_plane(pd.DataFrame(rows, columns=["plane", "pair", "distance", "n"]))
+    assert table.values.tolist() == [
+        ["sagittal", "9", "0.00", "1.00", "2.00"],
+        ["axial", "9", "10.00", "11.00", "12.00"],
+    ]

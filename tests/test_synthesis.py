@@ -1,0 +1,277 @@
+"""Synthetic people depend on seed, person, draw and weights, and on nothing else; and how bodies are measured alike."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from vctlib.anatomy import AIR_HU, MEASURE, PAPER16, ids_of, reduce_labels
+from vctlib.cohort import Cohort
+from vctlib.errors import InputError
+from vctlib.intensity import denormalise_hu
+from vctlib.metrics import consistency
+from vctlib.metrics.independent import consistency_rows, measure_independently, measurements
+from vctlib.networks.components import GENERATOR_COMPONENTS, release, restore
+from vctlib.networks.inference import one_hot, to_network
+from vctlib.synthesis import Generator, reconstruct_cohort, synthesize_cohort
+
+
+@pytest.fixture(scope="module")
+def weights(micro_shop, tiny_people, tmp_path_factory) -> dict:
+    """The trained parts, with codes taken from a person's latents: after five steps of training all latents may fall
+    to one code, and all bodies would be alike."""
+    shop, _ = micro_shop
+    paths = {name: shop.weights(name) for name in GENERATOR_COMPONENTS}
+    hu, labels = tiny_people.ct("B2")[0], reduced(tiny_people)("B2")
+    torch.manual_seed(0)
+    for name, x in (("image_autoencoder", to_network(hu)), ("segmentation_autoencoder", one_hot(labels))):
+        network, profile, training = restore(paths[name], name)
+        with torch.no_grad():
+            for stage in network.stages if name == "image_autoencoder" else [network.stage]:
+                x = stage.encode(stage.standardise(x))
+                stage.codebook._initialise(x.movedim(1, -1).flatten(0, -2))
+        paths[name] = tmp_path_factory.mktemp("weights") / f"{name}.safetensors"
+        release(paths[name], name, network, profile, training)
+    return paths
+
+
+def reduced(cohort: Cohort):
+    """A person's label map in the paper's classes, by id."""
+    return lambda subject: reduce_labels(cohort.labels(subject), cohort.info.labels, PAPER16)
+
+
+@pytest.fixture(scope="module")
+def generator(weights) -> Generator:
+    return Generator.load(weights)
+
+
+@pytest.fixture(scope="module")
+def people(tiny_people) -> pd.DataFrame:
+    """Five people: with two draws each, whole batches and a rest."""
+    return tiny_people.table.iloc[:5]
+
+
+def hashes(folder) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def synthesize(generator, tiny_people, people, micro_profile):
+    def run(folder, *, of=None, using=generator, seed=0, **changes) -> Cohort:
+        config = micro_profile.synthesis.model_copy(update=changes)
+        return synthesize_cohort(using, tiny_people, people if of is None else of, folder, config, seed)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(synthesize, tmp_path_factory) -> Cohort:
+    return synthesize(tmp_path_factory.mktemp("synthetic") / "cohort")
+
+
+def test_bodies_have_the_attributes_asked_for(undisturbed, people, tiny_people):
+    assert undisturbed.subjects == [f"B{n}-s{draw}" for n in range(5) for draw in (0, 1)]
+    assert undisturbed.info.kind == "synthetic" and undisturbed.info.labels == dict(PAPER16)
+    row = undisturbed.table.loc["B3-s1"]
+    assert row["reference_id"] == "B3" and row["draw"] == 1
+    for column in ("sex", "age_years", "height_cm", "weight_kg", "split"):
+        assert row[column] == people.at["B3", column]
+    hu, affine = undisturbed.ct("B3-s1")
+    assert hu.shape == tiny_people.info.grid and np.allclose(np.diag(affine)[:3], 40)
+    centre = affine @ [*(np.array(hu.shape) - 1) / 2, 1]
+    assert np.allclose(centre[:3], 0)
+    assert undisturbed.labels("B3-s1").max() <= len(PAPER16)
+    assert len({undisturbed.ct(s)[0].tobytes() for s in undisturbed.subjects}) == 10  # nobody is like another
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_batch_size_makes_no_difference(undisturbed, synthesize, tmp_path, batch_size):
+    synthesize(tmp_path / "c", batch_size=batch_size)
+    assert hashes(tmp_path / "c") == hashes(undisturbed.path)
+
+
+def test_neither_order_nor_company_makes_a_difference(undisturbed, synthesize, people, tmp_path):
+    some = synthesize(tmp_path / "c", of=people.iloc[[4, 1]])
+    assert some.subjects == ["B4-s0", "B4-s1", "B1-s0", "B1-s1"]
+    for subject in some.subjects:
+        assert np.array_equal(some.ct(subject)[0], undisturbed.ct(subject)[0])
+        assert np.array_equal(some.labels(subject), undisturbed.labels(subject))
+
+
+def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesize, tmp_path, monkeypatch):
+    original = Generator.decode
+    for made in (3, 4):  # three, then four more, then the rest
+        left = iter(range(made))
+
+        def interrupt(self, latents, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return original(self, latents)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Generator, "decode", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                synthesize(tmp_path / "c")
+        with pytest.raises(InputError, match="no finished cohort"):
+            Cohort.open(tmp_path / "c")
+    (tmp_path / "c" / "ct" / ".B4-s1.nii.gz.1.tmp").write_bytes(b"half")
+    decoded = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Generator, "decode", lambda self, z: decoded.append(1) or original(self, z))
+        synthesize(tmp_path / "c")
+    assert len(decoded) == 10 - 3 - 4
+    assert hashes(tmp_path / "c") == hashes(undisturbed.path)
+
+
+def test_draws_differ_and_seeds_decide(undisturbed, synthesize, people, tmp_path):
+    assert not np.array_equal(undisturbed.ct("B0-s0")[0], undisturbed.ct("B0-s1")[0])
+    other = synthesize(tmp_path / "other", of=people.iloc[:1], seed=1)
+    assert not np.array_equal(other.ct("B0-s0")[0], undisturbed.ct("B0-s0")[0])
+    fewer = synthesize(tmp_path / "fewer", of=people.iloc[:1], draws_per_person=1)
+    assert np.array_equal(fewer.ct("B0-s0")[0], undisturbed.ct("B0-s0")[0])
+
+
+def test_attributes_matter(undisturbed, synthesize, people, tmp_path):
+    swapped = people.iloc[:1].assign(sex="male", weight_kg=115.0)
+    assert people.iloc[0]["sex"] == "female"
+    other = synthesize(tmp_path / "c", of=swapped)
+    assert not np.array_equal(other.ct("B0-s0")[0], undisturbed.ct("B0-s0")[0])
+
+
+def test_bodies_of_other_weights_or_settings_are_made_anew(undisturbed, synthesize, weights, people, tmp_path):
+    """Half a cohort of one generator never becomes the other half of another one's."""
+    few = people.iloc[:1]
+    synthesize(tmp_path / "c", of=few)
+    network, profile, training = restore(weights["latent_diffusion"], "latent_diffusion")
+    with torch.no_grad():
+        network.statistics.mean.add_(0.5)
+    release(tmp_path / "changed.safetensors", "latent_diffusion", network, profile, training)
+    changed = Generator.load(weights | {"latent_diffusion": tmp_path / "changed.safetensors"})
+    cohort = synthesize(tmp_path / "c", of=few, using=changed)
+    assert changed.fingerprint in cohort.info.source and changed.fingerprint not in undisturbed.info.source
+    for subject in cohort.subjects:
+        assert not np.array_equal(cohort.ct(subject)[0], undisturbed.ct(subject)[0])
+    cohort = synthesize(tmp_path / "c", of=few, steps=3)
+    assert "3 steps" in cohort.info.source
+    assert not np.array_equal(cohort.ct("B0-s0")[0], undisturbed.ct("B0-s0")[0])
+    back = synthesize(tmp_path / "c", of=few)
+    assert np.array_equal(back.ct("B0-s0")[0], undisturbed.ct("B0-s0")[0])
+
+
+def test_weights_that_are_absent_or_another_part_are_named(weights, tmp_path):
+    with pytest.raises(InputError, match="nothing.safetensors: no such weights"):
+        Generator.load(weights | {"latent_diffusion": tmp_path / "nothing.safetensors"})
+    with pytest.raises(InputError, match="holds 'image_autoencoder', not 'segmentation_autoencoder'"):
+        Generator.load(weights | {"segmentation_autoencoder": weights["image_autoencoder"]})
+
+
+def test_reconstructed_people_go_through_every_part(generator, weights, tiny_people, tmp_path):
+    people = tiny_people.subset("test").subjects
+    cohort = reconstruct_cohort(generator, tiny_people, people, tmp_path / "c", reduced(tiny_people))
+    assert cohort.subjects == people and cohort.info.kind == "reconstructed"
+    assert list(cohort.table["reference_id"]) == people and set(cohort.table["split"]) == {"test"}
+    hu, affine = tiny_people.ct(people[0])
+    decoded, labels = generator.reconstruct(hu, reduced(tiny_people)(people[0]))
+    assert np.array_equal(cohort.ct(people[0])[0], np.rint(decoded).astype(np.int16))
+    assert np.array_equal(cohort.labels(people[0]), labels) and np.array_equal(cohort.ct(people[0])[1], affine)
+    without = Generator.load({name: path for name, path in weights.items() if name != "post_processor"})
+    assert without.post_processor is None and without.fingerprint != generator.fingerprint
+    assert not np.array_equal(without.reconstruct(hu, reduced(tiny_people)(people[0]))[0], decoded)
+
+
+def test_reconstruction_resumes_and_forgets_other_weights(generator, tiny_people, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        Generator, "reconstruct", lambda self, hu, labels: calls.append(1) or (hu.astype(float), labels)
+    )
+    run = (tiny_people, tiny_people.subjects[:3], tmp_path / "c", reduced(tiny_people))
+    whole = hashes(reconstruct_cohort(generator, *run).path)
+    assert len(calls) == 3
+    (tmp_path / "c" / "cohort.json").unlink()
+    (tmp_path / "c" / "rows" / "B1.json").unlink()
+    assert hashes(reconstruct_cohort(generator, *run).path) == whole and len(calls) == 4
+    reconstruct_cohort(dataclasses.replace(generator, fingerprint="others"), *run)
+    assert len(calls) == 7
+
+
+class PerfectSegmenter(nn.Module):
+    """Knows the HU of every structure of the blocky people."""
+
+    def __init__(self, cohort: Cohort) -> None:
+        super().__init__()
+        hu, labels = cohort.ct(cohort.subjects[0])[0], cohort.labels(cohort.subjects[0])
+        found = reduce_labels(labels, cohort.info.labels, MEASURE)
+        self.value_of = {int(number): float(hu[found == number][0]) for number in np.unique(found)}
+
+    def forward(self, x):
+        hu = denormalise_hu(x)[:, 0]
+        logits = torch.full((len(x), len(MEASURE) + 1, *hu.shape[1:]), -1e9)
+        for number, value in self.value_of.items():
+            logits[:, number] = -(hu - value).abs()
+        return logits
+
+
+@pytest.fixture
+def measured(tiny_people, micro_profile, micro_shop, tmp_path) -> pd.DataFrame:
+    shop, _ = micro_shop
+    segmenter = PerfectSegmenter(tiny_people)
+    some = tiny_people.select(tiny_people.subjects[:4])
+    return measure_independently(some, segmenter, shop.weights("segmenter"), micro_profile, tmp_path / "rows")
+
+
+def test_perfect_segmenter_finds_what_is_there(measured, tiny_people):
+    table = measurements(measured)
+    assert list(measured.index) == tiny_people.subjects[:4] and not any("/" in name for name in table)
+    voxel_l = 0.04**3 * 1000
+    for subject in measured.index:
+        body = tiny_people.labels(subject) > 0
+        assert table.at[subject, "body_volume_l_measured"] == pytest.approx(body.sum() * voxel_l, rel=0.02)
+        liver = tiny_people.labels(subject) == ids_of(tiny_people.info.labels, "liver")[0]
+        assert table.at[subject, "liver_volume_ml_measured"] == pytest.approx(liver.sum() * voxel_l * 1000)
+    fat = table["body_fat_percent_measured"]
+    assert fat["B0"] < fat["B1"] < fat["B2"] < fat["B3"]  # each wider than the one before, and all of it fat
+
+
+def test_comparison_is_perfect_where_segmenter_and_labels_agree(measured):
+    rows = consistency_rows(measured)
+    assert len(rows) == 4 * len(PAPER16) and set(rows["structure"]) == set(PAPER16.values())
+    summary = consistency.summarize(rows)
+    there = {"bone", "liver", "brain", "appendicular_bones", "lung_upper_lobes"}
+    assert (summary.loc[sorted(there), "dice_mean"] == 1).all() and summary.loc["average", "dice_mean"] == 1
+    assert (summary["n"] == 4).sum() == len(there) and summary.loc["spleen", "n"] == 0
+    by = rows.set_index(["subject_id", "structure"]).loc[("B0", "liver")]
+    assert by["volume_ml_generated"] == by["volume_ml_independent"] == pytest.approx(4 * 4 * 4 * 64)
+    assert by["right_generated"] == pytest.approx(2 * 40, abs=20)  # of the middle of the labelled body
+
+
+def test_rows_are_kept_and_made_anew_for_other_weights(tiny_people, micro_profile, micro_shop, tmp_path):
+    shop, _ = micro_shop
+    some, calls = tiny_people.select(tiny_people.subjects[:2]), []
+
+    class Counting(PerfectSegmenter):
+        def forward(self, x):
+            calls.append(1)
+            return super().forward(x)
+
+    def run(weights):
+        return measure_independently(some, Counting(tiny_people), weights, micro_profile, tmp_path / "rows")
+
+    first, again = run(shop.weights("segmenter")), run(shop.weights("segmenter"))
+    assert len(calls) == 2
+    pd.testing.assert_frame_equal(first, again)
+    run(shop.weights("image_autoencoder"))  # another file, so another segmenter
+    assert len(calls) == 4
+
+
+def test_body_that_is_only_air_is_an_error_that_says_so(tiny_people, micro_profile, micro_shop, tmp_path, monkeypatch):
+    shop, _ = micro_shop
+    monkeypatch.setattr(Cohort, "ct", lambda self, s: (np.full(self.info.grid, int(AIR_HU), np.int16), np.eye(4)))
+    with pytest.raises(InputError) as error:
+        some = tiny_people.select(["B0"])
+        measure_independently(some, PerfectSegmenter(tiny_people), shop.weights("segmenter"), micro_profile, tmp_path)
+    assert "\n" not in str(error.value)

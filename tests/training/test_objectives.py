@@ -1,0 +1,287 @@
+"""What each objective asks of its network, on arrays small enough to know the answer."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from vctlib.anatomy import PAPER16
+from vctlib.attributes import ATTRIBUTES, N_CATEGORIES
+from vctlib.config import LatentDiffusionConfig, MultiWindow, Optimization, StageConfig, UNetConfig
+from vctlib.intensity import normalise_hu
+from vctlib.networks.components import JointLatentDiffusion
+from vctlib.training import loop, objectives
+from vctlib.training.arrays import body_positions
+from vctlib.training.loop import train
+
+SHAPE, PATCH = (16, 16, 24), (12, 12, 12)
+OPTIMIZATION = Optimization(steps=3, batch_size=2, learning_rate=1e-3, patch=PATCH, warmup_steps=0)
+N_CLASSES = len(PAPER16) + 1
+
+
+@pytest.fixture
+def arrays():
+    """Three people: a soft block with a hard core in air; classes 1 and 4."""
+    hu, labels = np.full((3, *SHAPE), -1000, np.int16), np.zeros((3, *SHAPE), np.uint8)
+    for person in range(3):
+        hu[person, 4:12, 4:12, 2:20], labels[person, 4:12, 4:12, 2:20] = 50 + person, 4
+        hu[person, 7:9, 7:9, 4:18], labels[person, 7:9, 7:9, 4:18] = 800, 1
+    return SimpleNamespace(hu=hu, labels=labels, body=[body_positions(volume) for volume in hu])
+
+
+def stage_config(**changes) -> StageConfig:
+    values = {"channels": (8,), "residual_layers": 1, "latent_channels": 3, "codebook_size": 16}
+    values |= {"perceptual_weight": 0.0, "adversarial_weight": 0.0, "adversarial_start": 0}
+    return StageConfig(**values | {"optimization": OPTIMIZATION} | changes)
+
+
+class Shifted(nn.Module):
+    """A stage that adds a constant to its input and reports a commitment loss."""
+
+    def __init__(self, shift: float = 0.0, commitment: float = 0.0) -> None:
+        super().__init__()
+        self.shift, self.commitment = nn.Parameter(torch.tensor(shift)), commitment
+
+    def forward(self, x):
+        return x + self.shift, torch.tensor(self.commitment)
+
+
+def losses_of(objective, batch=None, step=0):
+    batch = batch or objective.batch(np.random.default_rng(0), 2)
+    return list(objective.losses(batch, step))
+
+
+def test_perfect_reconstruction_costs_nothing_but_commitment(arrays):
+    objective = objectives.ImageStageObjective(Shifted(0.0, 0.25), stage_config(), None, arrays)
+    ((name, loss, figures),) = losses_of(objective)
+    assert name == "stage" and loss.item() == 0.25
+    assert figures == {"reconstruction": 0.0, "commitment": 0.25}
+
+
+def test_distance_is_l1_and_windows_weigh_it(arrays):
+    plain = objectives.ImageStageObjective(Shifted(0.1), stage_config(), None, arrays)
+    assert losses_of(plain)[0][1].item() == pytest.approx(0.1, rel=1e-5)
+    window = MultiWindow(soft_weight=4, hard_weight=2, other_weight=1)
+    weighted = objectives.ImageStageObjective(Shifted(0.1), stage_config(), window, arrays)
+    batch = {"x": normalise_hu(torch.tensor([-1000.0, 50, 50, 800])).view(1, 1, 1, 1, 4)}
+    assert losses_of(weighted, batch)[0][1].item() == pytest.approx(0.1 * (1 + 4 + 4 + 2) / 4, rel=1e-5)
+
+
+def test_patches_are_of_the_people_in_the_networks_scale(arrays):
+    objective = objectives.ImageStageObjective(Shifted(), stage_config(), None, arrays)
+    x = objective.batch(np.random.default_rng(0), 40)["x"]
+    assert x.shape == (40, 1, *PATCH) and x.dtype == torch.float32
+    values = {round(value, 3) for value in x.unique().tolist()}
+    assert values == {-1.0, 0.05, 0.051, 0.052, 0.8}
+    whole = stage_config(optimization=OPTIMIZATION.model_copy(update={"patch": None}))
+    assert objectives.ImageStageObjective(Shifted(), whole, None, arrays).batch(np.random.default_rng(0), 1)[
+        "x"
+    ].shape == (1, 1, *SHAPE)
+
+
+def test_same_draw_same_batch(arrays):
+    objective = objectives.SegmenterObjective(nn.Identity(), arrays, PATCH)
+    one, two = (objective.batch(np.random.default_rng(5), 4) for _ in range(2))
+    assert torch.equal(one["x"], two["x"]) and torch.equal(one["y"], two["y"])
+
+
+def test_adversarial_part_starts_at_its_step_and_perceptual_is_there_from_the_first(arrays):
+    config = stage_config(adversarial_weight=0.5, adversarial_start=3, perceptual_weight=0.1)
+    objective = objectives.ImageStageObjective(Shifted(0.1), config, None, arrays)
+    assert list(objective.networks) == ["stage", "discriminator"]  # the average follows the first
+    before, after = losses_of(objective, step=2), losses_of(objective, step=3)
+    assert [name for name, _, _ in before] == ["stage"]
+    assert [name for name, _, _ in after] == ["stage", "discriminator"]
+    assert set(before[0][2]) == {"reconstruction", "commitment", "perceptual"}
+    figures = after[0][2]
+    expected = figures["reconstruction"] + 0.1 * figures["perceptual"] + 0.5 * figures["adversarial"]
+    assert after[0][1].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_discriminator_moves_at_its_own_fraction_of_the_rate_once_it_starts(arrays, tmp_path, monkeypatch):
+    rates = []
+    original = loop._descend
+
+    def spy(accelerator, network, optimizer, loss, rate, optimization):
+        rates.append(rate)
+        original(accelerator, network, optimizer, loss, rate, optimization)
+
+    monkeypatch.setattr(loop, "_descend", spy)
+    config = stage_config(adversarial_weight=0.1, adversarial_start=2)
+    optimization = OPTIMIZATION.model_copy(update={"final_learning_rate_fraction": 1.0})
+    objective = objectives.ImageStageObjective(Shifted(0.1), config, None, arrays)
+    train(objective, optimization, tmp_path, name="s", seed=0, key="k", precision="no")
+    assert rates == pytest.approx([1e-3, 1e-3, 1e-3, 0.2e-3])
+
+
+def test_later_stages_see_the_latents_as_they_are(arrays):
+    latents = np.random.default_rng(0).normal(size=(3, 2, 12, 12, 12)).astype(np.float32)
+    bodies = objectives.latent_bodies(arrays.hu, 2)
+    objective = objectives.LatentStageObjective(Shifted(), stage_config(), latents, bodies)
+    x = objective.batch(np.random.default_rng(0), 3)["x"]
+    assert x.shape == (3, 2, *PATCH)
+    assert all(any(np.array_equal(patch, person) for person in latents) for patch in x.numpy())
+
+
+def test_latent_bodies_lie_where_the_body_is(arrays):
+    for factor in (2, 4):
+        for body, found in zip(arrays.body, objectives.latent_bodies(arrays.hu, factor), strict=True):
+            assert {tuple(p) for p in found} == {tuple(p // factor) for p in body}
+            assert len(found) == len({tuple(p) for p in found})
+
+
+class Fixed(nn.Module):
+    """Logits that are right (or all wrong) about a known answer, and a commitment loss for the autoencoder."""
+
+    def __init__(self, n_classes: int, right: bool = True, pair: bool = True) -> None:
+        super().__init__()
+        self.n_classes, self.right, self.pair = n_classes, right, pair
+        self.answer = None
+
+    def forward(self, x):
+        answer = self.answer if self.right else (self.answer + 1) % self.n_classes
+        logits = 40.0 * nn.functional.one_hot(answer[:, 0], self.n_classes).movedim(-1, 1).float()
+        return (logits, torch.tensor(0.0)) if self.pair else logits
+
+
+@pytest.mark.parametrize("cross_entropy", [0.0, 1.0])
+def test_label_maps_right_and_wrong(arrays, cross_entropy):
+    loss = {}
+    for right in (True, False):
+        network = Fixed(N_CLASSES, right)
+        objective = objectives.SegmentationObjective(network, arrays, N_CLASSES, None, cross_entropy)
+        batch = objective.batch(np.random.default_rng(0), 2)
+        assert batch["y"].shape == (2, 1, *SHAPE) and batch["y"].dtype == torch.int64
+        network.answer = batch["y"]
+        loss[right] = losses_of(objective, batch)[0][1].item()
+    # of classes that nobody has, MONAI's smooth term makes perfect ones
+    assert loss[True] == pytest.approx(0, abs=1e-3)
+    present = 2 + 2 * (cross_entropy > 0)  # the two classes there, and with wrong answers two more that are not
+    assert loss[False] > 0.1 * present
+
+
+def test_autoencoder_of_label_maps_is_given_one_hot(arrays):
+    seen = []
+
+    class Spy(Fixed):
+        def forward(self, x):
+            seen.append(x)
+            return super().forward(x)
+
+    network = Spy(N_CLASSES)
+    objective = objectives.SegmentationObjective(network, arrays, N_CLASSES, PATCH, 0.0)
+    batch = objective.batch(np.random.default_rng(0), 2)
+    network.answer = batch["y"]
+    losses_of(objective, batch)
+    assert seen[0].shape == (2, N_CLASSES, *PATCH)
+    assert torch.equal(seen[0].argmax(1, keepdim=True), batch["y"]) and (seen[0].sum(1) == 1).all()
+
+
+def test_segmenter_gets_image_and_label_map_of_one_place(arrays):
+    network = Fixed(N_CLASSES, pair=False)
+    objective = objectives.SegmenterObjective(network, arrays, PATCH)
+    batch = objective.batch(np.random.default_rng(1), 8)
+    hu = (batch["x"] * 1000).round().int()
+    assert torch.equal(batch["y"] == 1, hu == 800) and torch.equal(batch["y"] == 0, hu == -1000)
+    network.answer = batch["y"]
+    assert losses_of(objective, batch)[0][1].item() == pytest.approx(0, abs=1e-3)
+
+
+def test_post_processor_goes_from_reconstruction_to_image(arrays):
+    reconstructed = (arrays.hu[:2] + 100).clip(-1000, 2000)
+    arrays.body = arrays.body[:2]  # of two of the three people
+    config = UNetConfig(channels=(4, 8), residual_units=1, optimization=OPTIMIZATION)
+    objective = objectives.PostProcessorObjective(Shifted(), config, arrays, reconstructed)
+    objective.networks["network"] = nn.Identity()
+    batch = objective.batch(np.random.default_rng(0), 20)
+    assert torch.allclose(batch["x"] - batch["y"], torch.tensor(0.1), atol=1e-6)
+    assert not torch.isclose(batch["y"], torch.tensor(0.052)).any()  # never the third
+    ((_, loss, figures),) = losses_of(objective, batch)
+    assert loss.item() == pytest.approx(0.1, rel=1e-4) and set(figures) == {"reconstruction"}
+    with_features = config.model_copy(update={"perceptual_weight": 0.5})
+    objective = objectives.PostProcessorObjective(nn.Identity(), with_features, arrays, reconstructed)
+    ((_, loss, figures),) = losses_of(objective, {"x": batch["x"][:2], "y": batch["x"][:2]})
+    assert loss.item() == pytest.approx(0, abs=1e-6) and figures["perceptual"] == pytest.approx(0, abs=1e-6)
+
+
+class Denoiser(nn.Module):
+    """What a denoiser should say of latents that are independent Gaussians of this variance; or that plus an error."""
+
+    def __init__(self, variance: float, error: float = 0.0) -> None:
+        super().__init__()
+        self.variance, self.error = variance, error
+
+    def forward(self, noisy, timesteps, categories):
+        noise = (timesteps / 1000).view(-1, 1, 1, 1, 1)
+        signal = 1 - noise
+        gain = (signal * self.variance - noise) / (signal**2 * self.variance + noise**2)
+        return gain * noisy + self.error
+
+
+def diffusion_objective(denoiser, latents, categories, dropout=0.2, seen=None):
+    config = LatentDiffusionConfig(
+        schedule="rectified_flow", mean="channel", channels=(8,), attention=(False,), residual_blocks=1,
+        head_channels=8, norm_groups=4, coordinates=False, attribute_dropout=dropout, optimization=OPTIMIZATION,
+    )  # fmt: skip
+
+    def standardise(z, given):
+        if seen is not None:
+            seen.append(given)
+        return z
+
+    network = SimpleNamespace(denoiser=denoiser, statistics=SimpleNamespace(standardise=standardise))
+    return objectives.LatentDiffusionObjective(network, config, latents, categories)
+
+
+def test_optimum_for_a_known_gaussian():
+    """The exact answer costs what no network can save, E[variance / (signal^2 variance + noise^2)]; an error adds its
+    square."""
+    torch.manual_seed(0)
+    variance = 0.5
+    latents = variance**0.5 * torch.randn(2000, 1, 4, 4, 4)
+    categories = torch.ones(2000, 4, dtype=torch.long)
+    batch = {"z": latents, "categories": categories}
+    noise = torch.randn(200_000).sigmoid()
+    least = (variance / ((1 - noise) ** 2 * variance + noise**2)).mean().item()
+    loss = {}
+    for error in (0.0, 0.3):
+        torch.manual_seed(1)
+        objective = diffusion_objective(Denoiser(variance, error), latents, categories)
+        loss[error] = losses_of(objective, batch)[0][1].item()
+    assert loss[0.0] == pytest.approx(least, rel=0.03)
+    assert loss[0.3] - loss[0.0] == pytest.approx(0.3**2, abs=0.02)
+    torch.manual_seed(1)
+    assert losses_of(diffusion_objective(Denoiser(2.0), latents, categories), batch)[0][1].item() > 1.02 * least
+
+
+def test_attributes_are_dropped_before_latents_are_standardised():
+    torch.manual_seed(0)
+    categories = torch.full((4000, 4), 2)
+    latents = torch.randn(4000, 1, 1, 1, 1)
+    standardised, denoised = [], []
+
+    class Spy(Denoiser):
+        def forward(self, noisy, timesteps, given):
+            denoised.append(given)
+            return super().forward(noisy, timesteps, given)
+
+    objective = diffusion_objective(Spy(1.0), latents, categories, 0.2, standardised)
+    losses_of(objective, {"z": latents, "categories": categories})
+    assert torch.equal(standardised[0], denoised[0])
+    assert (denoised[0] == 0).float().mean().item() == pytest.approx(0.2, abs=0.02)
+    assert torch.equal(categories, torch.full((4000, 4), 2))  # the people themselves keep theirs
+
+
+def test_latents_and_categories_of_one_person_stay_together(micro_profile):
+    count = 8
+    network = JointLatentDiffusion(micro_profile)
+    latents = torch.arange(count).view(count, 1, 1, 1, 1).expand(count, *network.latent_shape).float()
+    largest = torch.tensor([N_CATEGORIES[name] for name in ATTRIBUTES])
+    categories = torch.minimum(torch.arange(count)[:, None] % 3, largest)
+    objective = objectives.LatentDiffusionObjective(network, micro_profile.latent_diffusion, latents, categories)
+    batch = objective.batch(np.random.default_rng(0), 50)
+    person = batch["z"][:, 0, 0, 0, 0].long()
+    assert torch.equal(batch["categories"], categories[person]) and len(person.unique()) == count
+    assert list(objective.networks) == ["denoiser"]

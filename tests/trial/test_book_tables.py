@@ -1,0 +1,112 @@
+"""Tables for the book: cells worked out by hand, and the paper's numbers as printed."""
+
+import pandas as pd
+import pytest
+
+from vctlib.errors import InputError
+from vctlib.trial.bias import BIAS_ATTRIBUTES, FEATURES, ErrorDrivers
+from vctlib.trial.book_tables import (
+    correlations_beside_paper,
+    differences_from_real,
+    error_drivers_by_arm,
+    errors_by_arm,
+    rise_to_ood,
+    trial_overview,
+)
+from vctlib.trial.evaluate import COLUMNS
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Body fat: real and reconstructed as they would pass in ID, synthetic that fails; the weighted arm in OOD."""
+    rows = []
+    for population, shift in (("ID", 0.0), ("OOD", 2.5)):
+        for arm, mae, difference in (("real", 1.0, NAN), ("reconstructed", 1.25, 0.25), ("synthetic", 3.5, 2.5)):
+            low, high = mae + shift - 0.2, mae + shift + 0.3
+            row = {"task": "body_fat", "population": population, "arm": arm, "n": 75, "mae": mae + shift}
+            row |= {"mae_low": low, "mae_high": high, "difference": difference, "difference_low": difference - 0.5}
+            row |= {"difference_high": difference + 0.5, "p_equivalence": 0.0004, "z": 1.234, "z_low": -1, "z_high": 3}
+            rows.append(row | {"p": 0.25, "verdict": "pass"})
+    weighted = {"task": "body_fat", "population": "OOD", "arm": "real_weighted", "n": 75, "mae": 1.1, "mae_low": 0.9}
+    rows.append(weighted | {"mae_high": 1.3, "verdict": "pass"})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def test_overview_sets_ours_above_the_paper(table):
+    overview = trial_overview({"body_fat": table})
+    assert overview["Task"].tolist() == ["Body fat", "", "", ""]
+    assert overview[""].tolist() == ["ID", "", "OOD", ""]
+    assert overview["By"].tolist() == ["ours", "paper"] * 2
+    assert overview.loc[0, "Real"] == "1.00 [0.80, 1.30]"
+    assert overview.loc[0, ["Verdict, real", "Verdict, synthetic"]].tolist() == ["pass", "fail"]
+    assert overview.loc[1, "Synthetic"] == "1.50 [1.31, 1.72]"  # killeen2025 Table 1
+    assert overview.loc[3, ["Real", "Verdict, real"]].tolist() == ["3.66 [3.10, 4.31]", "fail"]
+
+
+def test_overview_needs_every_arm(table):
+    with pytest.raises(InputError, match="arm synthetic for OOD"):
+        trial_overview({"body_fat": table.drop(index=5)})
+
+
+def test_errors_keep_the_order_of_arms_and_find_the_papers_row(table):
+    errors = errors_by_arm(table)
+    assert errors["Arm"].tolist() == ["Real", "Reconstructed", "Synthetic"] * 2 + ["Real (Weighted)"]
+    assert errors.loc[2, "Paper: n"] == "150" and errors.loc[2, "n"] == "75"
+    assert errors.loc[6, "Paper: MAE [95% CI]"] == "1.31 [1.04, 1.54]"  # the weighted row, which forecasts OOD
+
+
+def test_arm_that_the_paper_has_not_shows_dashes(table):
+    table.loc[0, "arm"] = "another"
+    with pytest.raises(KeyError):  # an arm without a name is a mistake, not a row to print
+        errors_by_arm(table)
+    muscle = table.assign(task="muscle").query("arm == 'synthetic'").assign(population="elsewhere").head(1)
+    assert errors_by_arm(muscle).loc[0, "Paper: MAE [95% CI]"] == "–"
+
+
+def test_differences_leave_out_what_has_none(table):
+    found = differences_from_real(table)
+    assert found["Arm"].tolist() == ["Reconstructed", "Synthetic"] * 2
+    assert found.loc[0, "Difference [95% CI] (pp)"] == "0.25 [-0.25, 0.75]"
+    assert found.loc[0, "p, equivalence"] == "< 0.001"
+    assert found.loc[0, ["Paper: Z", "Paper: p"]].tolist() == ["0.97", "0.368"]
+
+
+def test_rise_is_ood_less_id():
+    gap = pd.DataFrame(
+        [("real", 2.0, 1.5, 2.5), ("synthetic", -0.5, -1.0, 0.0)], columns="arm degradation low high".split()
+    )
+    rise = rise_to_ood({"body_fat": gap, "muscle": gap.head(1)}).set_index("Arm")
+    assert rise.loc["Real", "Body fat percentage [95% CI] (pp)"] == "2.00 [1.50, 2.50]"
+    assert rise.loc["Real", "Paper: body fat percentage"] == "2.46"  # 3.66 - 1.20
+    assert rise.loc["Synthetic", "Paper: muscle mass percentage"] == "2.42"  # 4.34 - 1.92
+    assert rise.loc["Synthetic", "Muscle mass percentage [95% CI] (pp)"] == "–"
+
+
+def drivers(importances: list[float], mae: float) -> ErrorDrivers:
+    frame = pd.DataFrame({"impurity": importances}, index=pd.Index(FEATURES, name="feature"))
+    return ErrorDrivers(mae, 0.5, 1.0, frame)
+
+
+def test_drivers_stand_beside_table_4():
+    real = [0.1, 0.0, 0.05, 0.05, 0.1, 0.1, 0.5, 0.1]
+    reversed_order = [1 - value for value in real]
+    found = error_drivers_by_arm({"real": drivers(real, 0.8), "synthetic": drivers(reversed_order, 0.9)}, "body_fat")
+    found = found.set_index("Attribute")
+    assert found.loc["muscle percent", "Real"] == "0.500 / 0.763"  # killeen2025 Table 4
+    assert found.loc["bone density", "Synthetic"] == "0.900 / 0.076"
+    assert found.loc["age", "Real"] == "0.000 / 0.040" and found.loc["body volume", "Real"] == "0.100 / 0.033"
+    assert found.loc["r with real", "Synthetic"] == "-1.000 / 0.993"
+    assert found.loc["rank r with real"].tolist() == ["–", "-1.000"]
+    assert found.loc["MAE of the forest (pp)"].tolist() == ["0.80 / 0.72", "0.90 / 0.61"]  # killeen2025 Table 3
+
+
+def test_correlations_stand_beside_table_2():
+    rows = [(BIAS_ATTRIBUTES[0], -0.2, 0.1, 150, 300, 1.0, 0.0001), (BIAS_ATTRIBUTES[1], 0.4, 0.5, 150, 300, 1.0, 0.3)]
+    columns = ["attribute", "real", "other", "n_real", "n_other", "z", "p"]
+    found = correlations_beside_paper(pd.DataFrame(rows, columns=columns), "muscle").set_index("Attribute")
+    assert found.loc["body volume"].tolist() == [
+        "-0.200 (150)", "0.100 (300)", "< 0.001", "-0.469", "-0.407", "0.468"
+    ]  # fmt: skip
+    assert found.loc["body fat percent", "Paper: p"] == "0.333"

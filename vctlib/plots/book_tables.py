@@ -1,0 +1,116 @@
+"""What the generator can do, as the tables that a page prints: text cells, ours beside the paper's where it has any."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from vctlib.errors import InputError
+from vctlib.metrics.intervals import Estimate
+from vctlib.trial.paper_tables import paper_table
+
+DASH = "\N{EN DASH}"
+REGIONS = {"whole grid": ("psnr_db", "ssim"), "body only": ("psnr_body_db", "ssim_body")}
+# Section 1.4 of killeen2025: mean Z over the categories, synthetic against real
+PAPER_Z = {"age": 0.608, "height": 0.656, "weight": 0.630}
+MEASURED_AS = {"age": "bone density", "height": "height", "weight": "mass"}
+
+
+def reconstruction_beside_paper(found: Mapping[str, Estimate]) -> pd.DataFrame:
+    """PSNR (dB) and SSIM of reconstructions, over the grid and the body, above the rows of the paper's Table A2."""
+    rows = []
+    for region, (psnr, ssim) in REGIONS.items():
+        rows.append(
+            {
+                "Source": f"ours, {region}",
+                "n": str(found[psnr].n),
+                "PSNR [95% CI] (dB)": _estimate(found[psnr], 2),
+                "SSIM [95% CI]": _estimate(found[ssim], 3),
+            }
+        )
+    for row in paper_table("A2").itertuples():
+        stages = "one stage" if row.stack_levels == 1 else f"{row.stack_levels} stages"
+        loss = "multi-window L1" if row.multi_window_loss else "plain L1"
+        rows.append(
+            {
+                "Source": f"paper, {stages}, {loss}",
+                "n": DASH,
+                "PSNR [95% CI] (dB)": f"{row.psnr:.2f}",
+                "SSIM [95% CI]": f"{row.ssim:.4f}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def conditioning_beside_paper(metrics: Mapping[str, Mapping]) -> pd.DataFrame:
+    """Mean absolute Z and standardised difference over the categories of age, height and weight.
+
+    metrics: those of the notebook that evaluates the generator, `<attribute>_z_score_<cohort>` and
+    `<attribute>_standardized_difference_<cohort>`. n counts the categories that have enough bodies.
+    """
+    rows = []
+    for attribute, paper_z in PAPER_Z.items():
+        row = {"Attribute (measured as)": f"{attribute} ({MEASURED_AS[attribute]})"}
+        row["Categories"] = f"{metrics[f'{attribute}_z_score_synthetic']['n']}"
+        for cohort in ("reconstructed", "synthetic"):
+            row[f"Z, {cohort}"] = _number(metrics[f"{attribute}_z_score_{cohort}"]["value"], 2)
+        row["Paper: Z, synthetic"] = f"{paper_z:.3f}"
+        for cohort in ("reconstructed", "synthetic"):
+            name = f"{attribute}_standardized_difference_{cohort}"
+            row[f"SD apart, {cohort}"] = _number(metrics[name]["value"], 2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def organ_table(summary: pd.DataFrame, *, beside_paper: bool) -> pd.DataFrame:
+    """Dice, volume and centroid correlations by structure, from `metrics.consistency.summarize`.
+
+    `beside_paper`: with the paper's Dice and volume correlation, which compare generated labels with an independent
+    segmentation; leave it off for any other pair of label maps.
+    """
+    paper = paper_table("organs").set_index("structure")
+    if beside_paper and (unknown := [name for name in summary.index if name not in paper.index]):
+        raise InputError(f"the paper's table of organs has no {', '.join(map(str, unknown))}")
+    rows = []
+    for name, row in summary.iterrows():
+        cells = {
+            "Structure": str(name).replace("_", " "),
+            "n": _number(row["n"], 0),
+            "Dice (SD)": _with_sd(row["dice_mean"], row["dice_sd"]),
+            "r, volume": _number(row["volume_r"], 3),
+        }
+        for letter, axis in (("R", "right"), ("A", "anterior"), ("S", "superior")):
+            cells[f"r, {letter}"] = _number(row[f"centroid_{axis}_r"], 3)
+        if beside_paper:
+            cells["Paper: Dice (SD)"] = _with_sd(paper.at[name, "dice"], paper.at[name, "dice_sd"])
+            cells["Paper: r, volume"] = _number(paper.at[name, "volume_correlation"], 3)
+        rows.append(cells)
+    return pd.DataFrame(rows)
+
+
+def frechet_by_plane(realism: pd.DataFrame) -> pd.DataFrame:
+    """Fréchet distances with a row a plane: reference halves, reconstructed and synthetic against the reference, n."""
+    wide = realism.pivot(index="plane", columns="pair", values="distance")
+    names = {
+        "reference_to_itself": "Reference to itself",
+        "reconstructed_to_reference": "Reconstructed to reference",
+        "synthetic_to_reference": "Synthetic to reference",
+    }
+    rows = []
+    for plane, group in realism.groupby("plane", sort=False):
+        row = {"Plane": plane, "n a side": str(group["n"].iloc[0])}
+        rows.append(row | {label: _number(wide.at[plane, pair], 2) for pair, label in names.items()})
+    return pd.DataFrame(rows)
+
+
+def _estimate(estimate: Estimate, digits: int) -> str:
+    low, high = estimate.ci95
+    bounds = "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return _number(estimate.value, digits) + bounds
+
+
+def _with_sd(mean: float, sd: float) -> str:
+    return DASH if pd.isna(mean) else f"{mean:.3f}" + ("" if pd.isna(sd) else f" ({sd:.3f})")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return DASH if pd.isna(value) else f"{value:.{digits}f}"

@@ -1,0 +1,188 @@
+"""A trial's results as the tables that a page prints: text cells, ours beside the paper's.
+
+Every function returns strings only, with the intervals in the cells, so that a CSV of it can be shown as it stands.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from vctlib.errors import InputError
+from vctlib.trial.arms import ARM_LABELS, POPULATIONS, REAL, RECONSTRUCTED, SYNTHETIC
+from vctlib.trial.bias import ErrorDrivers, importance_agreement
+from vctlib.trial.paper_tables import paper_table
+from vctlib.trial.split import ID, OOD, task_named
+from vctlib.trial.verdict import interval_verdict
+
+DASH = "\N{EN DASH}"
+KEYS = ["task", "population", "arm"]
+
+
+def trial_overview(results: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Verdicts of all tasks in one table: a row for each task, population and author ("ours", "paper").
+
+    results: task -> table of `table_of_arms`. The paper's intervals are judged by the same rule as ours
+    (`interval_verdict` with the standard limits). Cells are MAE [95 % interval] in percentage points; a task and a
+    population are named in their first row alone. Raises InputError where a task has no real, reconstructed or
+    synthetic row.
+    """
+    rows = []
+    for task, ours in results.items():
+        label = task_named(task).label.removesuffix(" percentage").removesuffix(" mass")
+        for population in POPULATIONS:
+            for whose, table in (("ours", ours), ("paper", paper_table("1").query("task == @task"))):
+                found = {arm: _only(table, population, arm) for arm in (REAL, RECONSTRUCTED, SYNTHETIC)}
+                first = whose == "ours"
+                row = {"Task": label if first and population == ID else "", "": population if first else ""}
+                row |= {"By": whose} | {ARM_LABELS[arm]: _interval(found[arm], "mae") for arm in found}
+                for arm in (REAL, SYNTHETIC):
+                    verdict = interval_verdict(found[arm]["mae_low"], found[arm]["mae_high"])
+                    row[f"Verdict, {arm}"] = verdict
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def errors_by_arm(table: pd.DataFrame) -> pd.DataFrame:
+    """One task's arms as the paper's Table 1 lists them: n, MAE [95 % interval] and verdict, and the paper's n and MAE.
+
+    table: from `table_of_arms`. n counts images.
+    """
+    rows = []
+    for row, paper in _with_paper(table):
+        rows.append(
+            {
+                "Population": row["population"],
+                "Arm": ARM_LABELS[row["arm"]],
+                "n": f"{row['n']:.0f}",
+                "MAE [95% CI] (pp)": _interval(row, "mae"),
+                "Verdict": row["verdict"],
+                "Paper: n": _number(paper["n"], 0),
+                "Paper: MAE [95% CI]": _interval(paper, "mae"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def differences_from_real(table: pd.DataFrame) -> pd.DataFrame:
+    """One task's arms against real images: difference of MAE, equivalence, and Z and p beside the paper's.
+
+    table: from `table_of_arms`; rows without a difference (real, weighted) are left out.
+    """
+    rows = []
+    for row, paper in _with_paper(table.dropna(subset=["difference"])):
+        rows.append(
+            {
+                "Population": row["population"],
+                "Arm": ARM_LABELS[row["arm"]],
+                "Difference [95% CI] (pp)": _interval(row, "difference"),
+                "p, equivalence": _p(row["p_equivalence"]),
+                "Z [95% CI]": _interval(row, "z"),
+                "p": _p(row["p"]),
+                "Paper: Z": _number(paper["z"]),
+                "Paper: p": _p(paper["p"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def rise_to_ood(gaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The rise of the MAE from ID to OOD: a row an arm, for each task ours with interval and the paper's means.
+
+    gaps: task -> table of `degradation`. The paper prints no interval of the rise; its is the difference of its means.
+    """
+    arms = [arm for arm in ARM_LABELS if any(arm in set(table["arm"]) for table in gaps.values())]
+    rows = []
+    for arm in arms:
+        row = {"Arm": ARM_LABELS[arm]}
+        for task, table in gaps.items():
+            label = task_named(task).label
+            ours = table[table["arm"] == arm]
+            paper = paper_table("1").query("task == @task and arm == @arm").set_index("population")["mae"]
+            row[f"{label} [95% CI] (pp)"] = (
+                DASH if ours.empty else _interval(ours.iloc[0], "degradation", "low", "high")
+            )
+            row[f"Paper: {label.lower()}"] = _number(paper.get(OOD, float("nan")) - paper.get(ID, float("nan")))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def error_drivers_by_arm(drivers: Mapping[str, ErrorDrivers], task: str) -> pd.DataFrame:
+    """One task's impurity importances by arm as the paper's Table 4 lists them, the paper's after a slash.
+
+    drivers: arm -> `error_drivers` of one list of features, real among them. Below the features stand the agreement
+    with real (Pearson, the paper's; and Spearman) and the forest's held-out error, the paper's Table 3.
+    """
+    paper = paper_table("4").query("task == @task").set_index("attribute")
+    errors = paper_table("3").set_index("task").loc[task]
+    real = drivers[REAL].importances["impurity"]
+    rows = []
+    for feature in real.index:
+        name = _attribute(feature)
+        row = {"Attribute": name.replace("_", " ")}
+        for arm, found in drivers.items():
+            row[ARM_LABELS[arm]] = (
+                f"{found.importances.at[feature, 'impurity']:.3f} / {_number(paper.at[name, arm], 3)}"
+            )
+        rows.append(row)
+    agreement = {arm: importance_agreement(found.importances["impurity"], real) for arm, found in drivers.items()}
+    pearson, spearman, forest = {"Attribute": "r with real"}, {"Attribute": "rank r with real"}, {}
+    for arm, found in drivers.items():
+        pearson[ARM_LABELS[arm]] = f"{agreement[arm].pearson:.3f} / {_number(paper.at['correlation', arm], 3)}"
+        spearman[ARM_LABELS[arm]] = f"{agreement[arm].spearman:.3f}"
+        forest[ARM_LABELS[arm]] = f"{found.mae:.2f} / {errors[arm]:.2f}"
+    pearson[ARM_LABELS[REAL]] = spearman[ARM_LABELS[REAL]] = DASH
+    return pd.DataFrame([*rows, pearson, spearman, {"Attribute": "MAE of the forest (pp)"} | forest])
+
+
+def correlations_beside_paper(correlations: pd.DataFrame, task: str) -> pd.DataFrame:
+    """One task's correlations of the error with the biased attributes, from `correlation_table`, as in Table 2."""
+    paper = paper_table("2").query("task == @task").set_index("attribute")
+    rows = []
+    for row in correlations.itertuples():
+        name = _attribute(row.attribute)
+        rows.append(
+            {
+                "Attribute": name.replace("_", " "),
+                "r, real (n)": f"{row.real:.3f} ({row.n_real})",
+                "r, synthetic (n)": f"{row.other:.3f} ({row.n_other})",
+                "p": _p(row.p),
+                "Paper: r, real": _number(paper.at[name, "real"], 3),
+                "Paper: r, synthetic": _number(paper.at[name, "synthetic"], 3),
+                "Paper: p": _p(paper.at[name, "p"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _attribute(column: str) -> str:
+    """The paper's name of a measured column: `age_years` -> `age`, `body_volume_l_measured` -> `body_volume`."""
+    name = column.removesuffix("_measured")
+    for unit in ("_years", "_cm", "_kg", "_g_per_cm3", "_l"):
+        name = name.removesuffix(unit)
+    return name
+
+
+def _with_paper(table: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
+    paper = table[KEYS].merge(paper_table("1"), on=KEYS, how="left", validate="one_to_one")
+    return [(table.iloc[i], paper.iloc[i]) for i in range(len(table))]
+
+
+def _only(table: pd.DataFrame, population: str, arm: str) -> pd.Series:
+    rows = table[(table["population"] == population) & (table["arm"] == arm)]
+    if len(rows) != 1:
+        raise InputError(f"the table of arms has {len(rows)} rows of the arm {arm} for {population}; it needs one")
+    return rows.iloc[0]
+
+
+def _interval(row: pd.Series, name: str, low: str | None = None, high: str | None = None) -> str:
+    value, low, high = (row[column] for column in (name, low or f"{name}_low", high or f"{name}_high"))
+    bounds = "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
+    return DASH if pd.isna(value) else f"{value:.2f}{bounds}"
+
+
+def _number(value: float, digits: int = 2) -> str:
+    return DASH if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _p(value: float) -> str:
+    return DASH if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
