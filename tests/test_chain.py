@@ -19,7 +19,7 @@ from vctlib.manifest import load_manifest, resolve
 from vctlib.networks.components import restore
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "2"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "2"} | os.environ
 
 pytestmark = pytest.mark.slow
 

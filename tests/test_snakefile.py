@@ -170,6 +170,13 @@ def test_released_weights_stand_in_for_training(repository):
     assert repository.plan("all") == []
 
 
+def test_training_that_has_weights_is_a_target_with_nothing_to_do(repository):
+    repository.release(*WEIGHTS)
+    assert repository.plan("train_segmenter") == []
+    repository.run("train", train="train_segmenter")
+    assert repository.plan("train_segmenter") == []
+
+
 def test_one_missing_release_trains_that_component_only(repository):
     repository.release(*(name for name in WEIGHTS if name != "populations_muscle.csv"))
     assert set(repository.plan("all")) & set(TRAINING) == {"11_train_slice_regressors"}

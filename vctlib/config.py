@@ -54,6 +54,7 @@ class StageConfig(Strict):
     residual_layers: PositiveInt
     latent_channels: PositiveInt
     codebook_size: PositiveInt
+    codebook_warmup: Annotated[int, Field(ge=0)] = 0  # steps without quantisation, before codes are drawn from latents
     perceptual_weight: Weight
     adversarial_weight: Weight
     adversarial_start: Annotated[int, Field(ge=0)]  # step from which the discriminator counts
@@ -84,6 +85,7 @@ class SegmentationAutoencoderConfig(Strict):
     residual_layers: PositiveInt
     latent_channels: PositiveInt
     codebook_size: PositiveInt
+    codebook_warmup: Annotated[int, Field(ge=0)] = 0
     cross_entropy_weight: Weight = 0.0  # beside the paper's Dice loss
     optimization: Optimization
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vctlib.anatomy import MEASURE, TOTAL, reduce_labels
+from vctlib.anatomy import MEASURE, TOTAL, ids_of, reduce_labels
 from vctlib.measure import Scan, measure_height
 from vctlib.measure.axes import patient_axes
 from vctlib.measure.legs import exit_distance, measure_leg
@@ -210,3 +210,14 @@ def test_axes_do_not_depend_on_the_voxels(figure):
         axes.append(patient_axes(Scan.of(hu, labels, TOTAL, affine)).superior)
     assert np.degrees(np.arccos(axes[0] @ axes[1])) < 0.1
     assert np.degrees(np.arccos(axes[0][2])) > 0.5
+
+
+def test_femur_of_a_few_voxels_has_no_axis(figure):
+    """As a poor segmenter may leave it."""
+    hu, labels, affine = figure.draw(figure.standing())
+    femur = labels == ids_of(TOTAL, "femur_left")[0]
+    lowest = np.argwhere(femur)[np.argmin(np.argwhere(femur)[:, 2])]
+    labels[femur] = ids_of(TOTAL, "skeletal_muscle")[0]
+    labels[tuple(lowest)] = ids_of(TOTAL, "femur_left")[0]
+    found = measure_height(Scan.of(hu, labels, TOTAL, affine))
+    assert found.missing == {"left leg": "too little of the femur is labelled"} and set(found.legs) == {"right"}

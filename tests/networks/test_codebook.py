@@ -129,3 +129,17 @@ def test_resumes_exactly_from_its_state_and_seed():
         resumed(batch)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_warmup_passes_latents_through_and_then_draws_codes_from_them():
+    torch.manual_seed(0)
+    codebook = Codebook(8, 2, warmup=2).train()
+    latents = torch.randn(1, 2, 4, 4, 4, requires_grad=True)
+    for _ in range(2):
+        quantised, commitment, _ = codebook(latents)
+        assert torch.equal(quantised, latents) and commitment == 0 and not codebook.initialised
+    quantised, _, indices = codebook(latents)
+    assert codebook.initialised
+    drawn = {tuple(row) for row in latents.detach().movedim(1, -1).reshape(-1, 2).tolist()}
+    assert {tuple(row) for row in quantised.detach().movedim(1, -1).reshape(-1, 2).tolist()} <= drawn
+    assert len(indices.unique()) > 1

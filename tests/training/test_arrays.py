@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from vctlib.anatomy import PAPER16, ids_of
+from vctlib.cohort import CohortInfo, CohortWriter
+from vctlib.errors import InputError
 from vctlib.training.arrays import BodyArrays, body_positions, cached_array, cut, patch_start
 
 SHAPE = (20, 16, 24)
@@ -110,9 +112,12 @@ def test_arrays_are_the_people_asked_for_with_the_labels_asked_for(tiny_people, 
     assert np.array_equal(others.hu[0], tiny_people.ct(others.subjects[0])[0]) and others.labels is None
 
 
-def test_arrays_follow_a_cohort_that_was_made_again(micro_profile, tmp_path):
-    from vctlib.cohort import CohortInfo, CohortWriter
+def test_nobody_to_train_on_is_said(tiny_people, tmp_path):
+    with pytest.raises(InputError, match="nobody to train on"):
+        BodyArrays(tiny_people.select([]), tmp_path)
 
+
+def test_arrays_follow_a_cohort_that_was_made_again(tmp_path):
     row = {"sex": "male", "age_years": 40, "height_cm": 170, "weight_kg": 70, "split": "train"}
     made = []
     for value in (0, 40):

@@ -13,6 +13,7 @@ SIDES = ("right", "left")
 _STEP_MM = 1.0
 _BRIDGED_AIR_MM = 30.0  # air inside the body (sinuses, the mouth, folds) does not end it
 _LONGEST_MM = 1000.0
+_FEWEST_VOXELS = 4  # of a bone that has an axis
 _ALONG_THE_BODY = 0.2  # a bone whose axis makes more than 78 degrees with the body measures no height
 
 
@@ -84,7 +85,9 @@ def measure_leg(
     if tibia is None:
         return "no tibia"
     tibia = tibia[axes.height(tibia) <= axes.height(femur).min()]
-    if len(tibia) < 4:
+    if len(femur) < _FEWEST_VOXELS:
+        return "too little of the femur is labelled"
+    if len(tibia) < _FEWEST_VOXELS:
         return "the whole tibia lies above the knee"
     knee_plane = axes.height(tibia).max()
     femur_axis, tibia_axis = (_upwards(principal_axis(points), axes) for points in (femur, tibia))

@@ -29,15 +29,17 @@ class Codebook(nn.Module):
         decay: float = 0.95,  # of the running averages; MONAI's VQVAE default of 0.5 starves most codes
         commitment_cost: float = 0.25,
         restart_share: float = 0.02,  # a code used less than this part of its fair share is dead
+        warmup: int = 0,  # training steps that pass latents through unquantised before the codes are drawn from them
         epsilon: float = 1e-5,
     ):
         super().__init__()
         self.decay, self.commitment_cost = decay, commitment_cost
-        self.restart_share, self.epsilon = restart_share, epsilon
+        self.restart_share, self.epsilon, self.warmup = restart_share, epsilon, warmup
         self.register_buffer("codes", torch.randn(n_codes, channels))
         self.register_buffer("usage", torch.zeros(n_codes))  # running average of latents a batch
         self.register_buffer("sums", torch.zeros(n_codes, channels))  # running average of their sum
         self.register_buffer("initialised", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     def forward(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """(batch, channel, x, y, z) -> quantised of the same shape, commitment loss, code indices (batch, x, y, z)."""
@@ -47,6 +49,9 @@ class Codebook(nn.Module):
             flat = last.detach().reshape(-1, last.shape[-1])  # (latents, channel)
             learning = self.training and torch.is_grad_enabled()
             if learning and not self.initialised:
+                if self.steps < self.warmup:
+                    self.steps.add_(1)
+                    return latents, latents.new_zeros(()), self.nearest(flat)[0].view(last.shape[:-1])
                 self._initialise(flat)
             indices, squared_distance = self.nearest(flat)
             quantised = self.codes[indices].view(last.shape).movedim(-1, 1)

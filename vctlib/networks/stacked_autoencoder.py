@@ -42,7 +42,7 @@ class VectorQuantisedStage(nn.Module):
             embedding_dim=config.latent_channels,
         )
         self.encoder, self.decoder = network.encoder, network.decoder
-        self.codebook = Codebook(config.codebook_size, config.latent_channels)
+        self.codebook = Codebook(config.codebook_size, config.latent_channels, warmup=config.codebook_warmup)
         self.downsampling, self.latent_channels = 2**levels, config.latent_channels
         self.register_buffer("input_mean", torch.zeros(in_channels))
         self.register_buffer("input_scale", torch.ones(in_channels))

@@ -11,6 +11,7 @@ from tqdm.std import tqdm
 
 from vctlib.anatomy import LabelTable, reduce_labels
 from vctlib.cohort import Cohort
+from vctlib.errors import InputError
 from vctlib.results import sha256, write_text
 
 BODY_HU = -500.0  # a voxel above this lies in the body (or is a table)
@@ -43,10 +44,15 @@ def cached_array(path: Path, key: str, make: Callable[[int], np.ndarray], count:
 
 
 class BodyArrays:
-    """CTs (int16) and reduced label maps (uint8) of some subjects of a cohort, as (n, x, y, z) arrays on disk."""
+    """CTs (int16) and reduced label maps (uint8) of some subjects of a cohort, as (n, x, y, z) arrays on disk.
+
+    Raises InputError where there are none.
+    """
 
     def __init__(self, cohort: Cohort, folder: Path, *, target: LabelTable | None = None, tag: str = "") -> None:
         self.subjects = cohort.subjects
+        if not self.subjects:
+            raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
         key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(self.subjects)}"
         count = len(self.subjects)
         path = folder / f"hu{tag}.npy"

@@ -55,7 +55,7 @@ def save_checkpoint(
         "curves": json.dumps(list(progress.curves)),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")  # one name: what a killed run leaves is written over
     try:
         save_file(tensors, temporary, metadata)
         os.replace(temporary, path)
