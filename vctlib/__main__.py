@@ -84,13 +84,14 @@ def train(profile: str, cores: int | None) -> None:
 
 
 @vct.command()
-@PROFILE
+@click.option("--profile", help="Name or YAML file of a profile; default laptop, with --frozen the one that is shown.")
 @click.option("--frozen", is_flag=True, help="From the committed results, not from runs/.")
 @click.option("--output", help="Folder to build into; default book/.")
-def book(profile: str, frozen: bool, output: str | None) -> None:
+def book(profile: str | None, frozen: bool, output: str | None) -> None:
     """Build the book and print the path of its first page."""
-    from vctlib.commands.book import build_book
+    from vctlib.commands.book import BOOK, build_book, shown_profile
 
+    profile = profile or (frozen and shown_profile(BOOK)) or "laptop"
     print(build_book(profile, frozen=frozen, output=output))
 
 

@@ -13,6 +13,7 @@ from vctlib.run import StepFailed
 
 _PROFILE_IN_PAGE = re.compile(r"\b(executed|results)/([A-Za-z0-9_-]+)/")
 SHOWN_WARNINGS = 20
+BOOK = REPOSITORY / "book"
 
 
 def results_of_run(folder: Path) -> dict[Path, Path]:
