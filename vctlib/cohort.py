@@ -1,10 +1,10 @@
 """A cohort: a folder of full-body CTs with label maps and a table of people.
 
-    cohort.json         what it is; written last, so a half-written folder is never taken for a cohort
-    subjects.csv        one row a subject
-    ct/<id>.nii.gz      int16 Hounsfield units, RAS+
-    labels/<id>.nii.gz  uint8, numbers of the label table in cohort.json
-    rows/<id>.json      a subject's row while the cohort is being made
+cohort.json         what it is; written last, so a half-written folder is never taken for a cohort
+subjects.csv        one row a subject
+ct/<id>.nii.gz      int16 Hounsfield units, RAS+
+labels/<id>.nii.gz  uint8, numbers of the label table in cohort.json
+rows/<id>.json      a subject's row while the cohort is being made
 """
 
 import gzip

@@ -64,8 +64,8 @@ def test_no_convolution_sees_less_than_its_kernel(side):
     for layer in discriminator.modules():
         if isinstance(layer, nn.Conv3d):
             layer.register_forward_hook(
-                lambda module, inputs, _: pytest.fail(f"{inputs[0].shape}")
-                if min(inputs[0].shape[2:]) < max(module.kernel_size)
-                else None
+                lambda module, inputs, _: (
+                    pytest.fail(f"{inputs[0].shape}") if min(inputs[0].shape[2:]) < max(module.kernel_size) else None
+                )
             )
     discriminator(torch.randn(1, 2, side, side, side))

@@ -2,8 +2,8 @@
 
 Features are the 320 channels of the last block of an ImageNet EfficientNet-Lite0, averaged over the slice; it installs
 from a package index. Its 1280 features behind that block would need four times as many people for a covariance of full
-rank. Distances in another feature space (the paper's Inception) do not compare. Beside every distance stands the one between two halves of the reference
-people, because a Fréchet distance between samples is never zero.
+rank. Distances in another feature space (the paper's Inception) do not compare. Beside every distance stands the one
+between two halves of the reference people, because a Fréchet distance between samples is never zero.
 """
 
 from collections.abc import Mapping, Sequence

