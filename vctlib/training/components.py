@@ -81,7 +81,7 @@ class Workshop:
             "precision": resolve_precision(self.profile.precision),
             "seed": self.seed,
             "people": len(self.people()),
-            "seconds": round(sum(s.seconds for s in summaries.values()), 1),
+            "seconds": round(sum(s.seconds for s in summaries.values()), 3),
             "parts": {name: summary.describe() for name, summary in summaries.items()},
         }
         release(self.weights(component), component, network, self.profile, training)
