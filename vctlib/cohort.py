@@ -9,7 +9,6 @@ rows/<id>.json      a subject's row while the cohort is being made
 
 import gzip
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from vctlib.anatomy import HU_RANGE
 from vctlib.attributes import SEX
 from vctlib.errors import InputError
-from vctlib.results import write_text
+from vctlib.files import write_text, written_whole
 
 SCHEMA_VERSION = 1
 REQUIRED_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg", "split")
@@ -52,16 +51,14 @@ def check_subject_id(subject_id: str) -> str:
 
 def write_volume(path: Path, array: np.ndarray, affine: np.ndarray) -> None:
     """Write a NIfTI whole; the same array gives the same bytes (no time stamp in the gzip header)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     image = nibabel.Nifti1Image(array, affine)
     image.header.set_xyzt_units("mm")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as raw, gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed:
-            packed.write(image.to_bytes())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        written_whole(path) as temporary,
+        open(temporary, "wb") as raw,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) as packed,
+    ):
+        packed.write(image.to_bytes())
 
 
 def read_volume(path: Path, dtype: type) -> tuple[np.ndarray, np.ndarray]:

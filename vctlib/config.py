@@ -11,8 +11,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from vctlib.errors import InputError
+from vctlib.files import REPOSITORY
 
-PROFILES = Path(__file__).resolve().parent.parent / "notebooks" / "profiles"
+PROFILES = REPOSITORY / "notebooks" / "profiles"
 
 Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -10,13 +10,11 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from vctlib.errors import InputError
-from vctlib.results import sha256
+from vctlib.files import sha256
 
 if TYPE_CHECKING:
     from vctlib.manifest import Entry
@@ -34,18 +32,6 @@ def check_relative(path: str) -> str:
     return path
 
 
-@contextmanager
-def temporary_file(path: Path) -> Iterator[Path]:
-    """A new empty file beside `path`, to be renamed to it; removed in the end if it still has its temporary name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.partial-", suffix=path.suffix)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
 def fetch(entry: "Entry", destination: Path) -> None:
     """Write an entry's bytes to `destination`. Raises InputError."""
     if entry.scheme == "https":
@@ -55,7 +41,8 @@ def fetch(entry: "Entry", destination: Path) -> None:
     if entry.columns is None:
         extract(archive, entry.member, destination)
         return
-    with temporary_file(destination) as table:
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / PurePosixPath(entry.member).name
         extract(archive, entry.member, table)
         select_columns(table, entry.columns, destination)
 

@@ -18,9 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from vctlib import fetch
 from vctlib.config import first_problem
 from vctlib.errors import InputError
-from vctlib.results import sha256
+from vctlib.files import REPOSITORY, sha256, written_whole
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MANIFEST = REPOSITORY / "data_manifest.yaml"
 INDEXES = Path(__file__).resolve().parent / "data"
 
@@ -223,7 +222,7 @@ def resolve(name: str, *, manifest: dict[str, Entry] | None = None, fetcher: Cal
     if not entry.fetchable:
         raise InputError(how_to_obtain(entry))
     path = cache_path(entry)
-    with fetch.temporary_file(path) as temporary:
+    with written_whole(path, several_writers=True) as temporary:
         fetcher(entry, temporary)
         if problem := problem_of(entry, temporary):
             problem = problem.replace(str(temporary), entry.source)
@@ -231,7 +230,6 @@ def resolve(name: str, *, manifest: dict[str, Entry] | None = None, fetcher: Cal
                 f"{name}: {problem}; the download was thrown away. Try again; if it repeats, the source has changed: "
                 "compare with the publisher before you touch data_manifest.yaml"
             )
-        os.replace(temporary, path)
     return path
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 from vctlib import results
 from vctlib.config import Profile, load_profile
 from vctlib.errors import InputError
+from vctlib.files import REPOSITORY as ROOT
+from vctlib.files import write_text
 
-ROOT = Path(__file__).resolve().parent.parent
 _MADE_BY = {
     "cohorts/reference": "01_make_reference_cohort",
     "cohorts/reconstructed": "08_reconstruct_people",
@@ -91,7 +92,7 @@ class Step:
     def save_table(self, table, name: str) -> Path:
         """Write a table (with its index, where it has a name) as CSV below tables/."""
         path = self.path(f"tables/{name}.csv")
-        results.write_text(path, table.to_csv(index=table.index.name is not None))
+        write_text(path, table.to_csv(index=table.index.name is not None))
         return path
 
     def finish(self, metrics: Mapping[str, Mapping], inputs: Iterable[Path] = ()) -> dict:

@@ -4,7 +4,6 @@ One file a notebook: parameters, profile, seed, commit, versions, device, time, 
 `metrics: {name: {value, unit, n, ci95}}`. Written whole or not at all.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import math
@@ -21,9 +20,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vctlib.errors import InputError
+from vctlib.files import REPOSITORY, sha256, write_text
 
 SCHEMA_VERSION = 1
-REPOSITORY = Path(__file__).resolve().parent.parent
 _PACKAGES = ("vctlib", "torch", "monai", "numpy", "scipy", "scikit-learn", "nibabel", "papermill")
 
 
@@ -67,12 +66,6 @@ def metric(value: float | None, unit: str, n: int, ci95: tuple[float, float] | N
     if ci95 is not None:
         ci95 = (float(ci95[0]), float(ci95[1])) if all(map(math.isfinite, ci95)) else None
     return Metric(value=value, unit=unit, n=int(n), ci95=ci95).model_dump()
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hardware() -> str:
@@ -161,14 +154,3 @@ def read(path: Path | str) -> Result:
     except ValidationError as error:
         problem = error.errors()[0]
         raise InputError(f"{path}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole: to a temporary name beside it, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm.std import tqdm
 
-from vctlib.results import write_text
+from vctlib.files import write_text
 
 
 def resumable_table(

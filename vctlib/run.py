@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vctlib.errors import InputError
+from vctlib.files import write_text
 from vctlib.parameters import check_parameters, declared_parameters, parse_parameters
-from vctlib.results import write_text
 
 KERNEL = "python3"
 

@@ -21,6 +21,7 @@ from vctlib.anatomy import PAPER16
 from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.config import Profile, SynthesisConfig
+from vctlib.files import sha256
 from vctlib.networks.components import restore
 from vctlib.networks.inference import (
     decode_image,
@@ -31,7 +32,6 @@ from vctlib.networks.inference import (
     post_process,
 )
 from vctlib.networks.schedule import guided, make_schedule
-from vctlib.results import sha256
 
 ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
 

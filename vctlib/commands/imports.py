@@ -8,7 +8,8 @@ from vctlib.run import read_cells
 
 # An edit of how things are shown, logged or configured changes no number; the profile's values are watched themselves.
 NOT_WATCHED = tuple(
-    f"vctlib.{name}" for name in ("plots", "view", "notebook", "results", "config", "errors", "manifest", "fetch")
+    f"vctlib.{name}"
+    for name in ("plots", "view", "notebook", "results", "config", "errors", "files", "manifest", "fetch")
 )
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from vctlib.results import write_text
+from vctlib.files import write_text
 
 VARIABLE = "VCT_PLAN"  # path of the plan, for the notebooks that a run starts
 

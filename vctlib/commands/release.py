@@ -7,8 +7,8 @@ from pathlib import Path
 
 from vctlib.config import load_profile
 from vctlib.errors import InputError
+from vctlib.files import sha256, write_text
 from vctlib.manifest import REPOSITORY
-from vctlib.results import sha256, write_text
 
 RELEASED = ("image_autoencoder", "segmentation_autoencoder", "latent_diffusion", "post_processor", "segmenter")
 _ENTRY = re.compile(r"^  - name: ", re.MULTILINE)

@@ -16,10 +16,10 @@ from torch import nn
 from vctlib.anatomy import MEASURE, PAPER16, reduce_labels
 from vctlib.cohort import Cohort
 from vctlib.config import Profile
+from vctlib.files import sha256
 from vctlib.measure import measure_body
 from vctlib.metrics.consistency import compare_labels
 from vctlib.networks.inference import segment
-from vctlib.results import sha256
 from vctlib.rows import resumable_table
 
 _CONSISTENCY = "consistency"  # prefix of the columns that `consistency_rows` unfolds

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vctlib.errors import InputError
-from vctlib.fetch import temporary_file
+from vctlib.files import written_whole
 
 SUFFIX = ".safetensors"
 
@@ -31,10 +31,8 @@ def save_weights(path: Path | str, state_dict: Mapping[str, Tensor], metadata: M
     """
     path = _checked(path)
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state_dict.items()}
-    with temporary_file(path) as temporary:
+    with written_whole(path) as temporary:
         save_file(tensors, temporary, metadata={key: json.dumps(value) for key, value in metadata.items()})
-        temporary.chmod(0o644)
-        temporary.replace(path)
 
 
 def load_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The one figure style: sizes, font, fixed colours, and files that are the same bytes every time."""
 
-import os
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 
 from vctlib.anatomy import LabelTable, paper_class, tissue
 from vctlib.errors import InputError
+from vctlib.files import written_whole
 
 PAGE_WIDTH = 10.0  # inches; the book's text is about as wide
 DOTS_PER_INCH = 150
@@ -104,16 +104,10 @@ def save_figure(figure: Figure, path: Path | str) -> tuple[Path, Path]:
     path = Path(path)
     if path.suffix not in ("", ".svg", ".png"):
         raise InputError(f"{path}: figures are written as .svg and .png; leave the ending out")
-    path.parent.mkdir(parents=True, exist_ok=True)
     written = []
     for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
         target = path.with_suffix(suffix)
-        temporary = target.with_name(f".{target.stem}.{os.getpid()}{suffix}")
-        try:
-            with mpl.rc_context({"svg.hashsalt": "vctlib"}):
-                figure.savefig(temporary, dpi=DOTS_PER_INCH, metadata=metadata)
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with written_whole(target) as temporary, mpl.rc_context({"svg.hashsalt": "vctlib"}):
+            figure.savefig(temporary, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=metadata)
         written.append(target)
     return written[0], written[1]

@@ -12,7 +12,7 @@ from tqdm.std import tqdm
 from vctlib.anatomy import LabelTable, reduce_labels
 from vctlib.cohort import Cohort
 from vctlib.errors import InputError
-from vctlib.results import sha256, write_text
+from vctlib.files import sha256, write_text
 
 BODY_HU = -500.0  # a voxel above this lies in the body (or is a table)
 _BODY_STRIDE = 4  # voxels; body positions are kept on a coarse lattice

@@ -4,7 +4,6 @@ Randomness needs no state: the loop seeds every step from (seed, step). Nothing 
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vctlib.errors import InputError
+from vctlib.files import written_whole
 
 
 @dataclass
@@ -54,13 +54,8 @@ def save_checkpoint(
         "seconds": repr(progress.seconds),
         "curves": json.dumps(list(progress.curves)),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")  # one name: what a killed run leaves is written over
-    try:
+    with written_whole(path) as temporary:
         save_file(tensors, temporary, metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(

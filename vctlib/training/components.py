@@ -17,10 +17,11 @@ from vctlib.anatomy import MEASURE, PAPER16
 from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort
 from vctlib.config import Optimization, Profile
+from vctlib.files import sha256
 from vctlib.networks.components import build, release, restore
 from vctlib.networks.inference import device, encode_body, inference, reconstruct_volume, to_network
 from vctlib.networks.precision import resolve_precision
-from vctlib.results import hardware, sha256
+from vctlib.results import hardware
 from vctlib.training import objectives
 from vctlib.training.arrays import BodyArrays, cached_array
 from vctlib.training.loop import Objective, TrainingSummary, train

@@ -22,8 +22,8 @@ from tqdm.std import tqdm
 
 from vctlib.config import Optimization
 from vctlib.errors import InputError
+from vctlib.files import write_text
 from vctlib.networks.precision import make_accelerator
-from vctlib.results import write_text
 from vctlib.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 
 CURVE_ROWS = 200  # rows of curves.csv over a whole run

@@ -16,7 +16,7 @@ from vctlib import __version__
 from vctlib.anatomy import AIR_HU, TOTAL
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter, check_subject_id
 from vctlib.errors import InputError
-from vctlib.results import write_text
+from vctlib.files import write_text
 from vctlib.sources.parallel import run_in_processes
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.phantom import Phantom, make_phantom
