@@ -174,8 +174,8 @@ def tiny_people(tmp_path_factory, micro_profile):
 @pytest.fixture(scope="session")
 def micro_shop(tmp_path_factory, micro_profile, tiny_people):
     """A workshop in which every component has been trained; `.trainings` says what each trainer returned."""
-    from vctlib.training.components import TRAINERS, Workshop
+    from vctlib.training.components import TRAINERS, TrainingRun
 
     folder = tmp_path_factory.mktemp("workshop")
-    shop = Workshop(micro_profile, tiny_people, folder / "training", folder / "models", folder / "released", seed=3)
+    shop = TrainingRun(micro_profile, tiny_people, folder / "training", folder / "models", folder / "released", seed=3)
     return shop, {name: trainer(shop) for name, trainer in TRAINERS.items()}

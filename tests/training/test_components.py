@@ -181,9 +181,9 @@ def test_interrupted_in_or_between_stages_gives_the_same_weights(micro_shop, emp
             raise KeyboardInterrupt
         return original(seed, at)
 
-    fit_before = components.Workshop.fit
+    fit_before = components.TrainingRun.fit
     with monkeypatch.context() as patched:
-        patched.setattr(components.Workshop, "fit", fit)
+        patched.setattr(components.TrainingRun, "fit", fit)
         patched.setattr(loop, "_seed_step", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train_image_autoencoder(empty_shop)

@@ -27,7 +27,29 @@ class TrainingPair(NamedTuple):
     weight: torch.Tensor  # of the squared error, broadcasts over the target
 
 
-class RectifiedFlow:
+class _Schedule:
+    """What both have in common: a noisy latent and the fixed mix of clean latent and noise to predict from it."""
+
+    target_weights: tuple[float, float]  # of clean and noise
+
+    def training_pair(
+        self,
+        clean: torch.Tensor,
+        noise: torch.Tensor | None = None,
+        timesteps: torch.Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> TrainingPair:
+        """Latents (batch, channel, x, y, z) -> noisy latents, timesteps, what to predict, weight 1."""
+        clean = clean.float()  # MONAI's schedulers would take on a lower precision for good
+        noise = _noise_like(clean, generator) if noise is None else noise.float()
+        if timesteps is None:
+            timesteps = self._draw_timesteps(len(clean), generator, clean.device)
+        noisy = self._scheduler.add_noise(clean, noise, timesteps)
+        of_clean, of_noise = self.target_weights
+        return TrainingPair(noisy, timesteps, of_clean * clean + of_noise * noise, torch.ones((), device=clean.device))
+
+
+class RectifiedFlow(_Schedule):
     """Straight paths from noise (timestep `timesteps`) to latents (0), in even steps.
 
     Steps are of second order (Adams-Bashforth: one and a half times this velocity less half the one before) at the
@@ -45,24 +67,9 @@ class RectifiedFlow:
         noise = (timesteps.float() / self.timesteps).view(-1, 1, 1, 1, 1)
         return 1 - noise, noise
 
-    def training_pair(
-        self,
-        clean: torch.Tensor,
-        noise: torch.Tensor | None = None,
-        timesteps: torch.Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> TrainingPair:
-        """Latents (batch, channel, x, y, z) -> noisy latents, timesteps, the velocity to predict, weight 1.
-
-        Timesteps are drawn logit-normal, most of them amid the path, where the task is hardest (Esser et al. 2024).
-        """
-        clean = clean.float()
-        noise = _noise_like(clean, generator) if noise is None else noise.float()
-        if timesteps is None:
-            draw = torch.randn(len(clean), generator=generator, device=clean.device)
-            timesteps = self.timesteps * draw.sigmoid()
-        noisy = self._scheduler.add_noise(clean, noise, timesteps)
-        return TrainingPair(noisy, timesteps, clean - noise, torch.ones((), device=clean.device))
+    def _draw_timesteps(self, n: int, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
+        """Logit-normal: most of them amid the path, where the task is hardest (Esser et al. 2024)."""
+        return self.timesteps * torch.randn(n, generator=generator, device=device).sigmoid()
 
     @torch.no_grad()
     def sample(
@@ -80,7 +87,7 @@ class RectifiedFlow:
         return x
 
 
-class DenoisingDiffusion:
+class DenoisingDiffusion(_Schedule):
     """DDPM with the scaled linear schedule of latent diffusion; DDIM when fewer steps than timesteps are asked for.
 
     DDIM narrows what it samples when steps are few: with 100 by 3 to 7 % of the standard deviation, with 20 by 20 %.
@@ -101,34 +108,23 @@ class DenoisingDiffusion:
             "beta_end": min(0.0195 * scale, 0.999),
             "clip_sample": False,
         }
-        self._ddpm, self._ddim = DDPMScheduler(**options), DDIMScheduler(**options)
+        self._scheduler, self._ddim = DDPMScheduler(**options), DDIMScheduler(**options)
 
     def levels(self, timesteps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(batch) timesteps 0 .. timesteps - 1 -> signal and noise level, each (batch, 1, 1, 1, 1)."""
-        kept = self._ddpm.alphas_cumprod.to(timesteps.device)[timesteps.long()].view(-1, 1, 1, 1, 1)
+        kept = self._scheduler.alphas_cumprod.to(timesteps.device)[timesteps.long()].view(-1, 1, 1, 1, 1)
         return kept.sqrt(), (1 - kept).sqrt()
 
-    def training_pair(
-        self,
-        clean: torch.Tensor,
-        noise: torch.Tensor | None = None,
-        timesteps: torch.Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> TrainingPair:
-        """Latents (batch, channel, x, y, z) -> noisy latents, uniform timesteps, the noise to predict, weight 1."""
-        clean = clean.float()  # MONAI's scheduler would take on a lower precision for good
-        noise = _noise_like(clean, generator) if noise is None else noise.float()
-        if timesteps is None:
-            timesteps = torch.randint(self.timesteps, (len(clean),), generator=generator, device=clean.device)
-        noisy = self._ddpm.add_noise(clean, noise, timesteps)
-        return TrainingPair(noisy, timesteps, noise, torch.ones((), device=clean.device))
+    def _draw_timesteps(self, n: int, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
+        """Uniform (Ho et al. 2020)."""
+        return torch.randint(self.timesteps, (n,), generator=generator, device=device)
 
     @torch.no_grad()
     def sample(
         self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None
     ) -> torch.Tensor:
         """Noise (batch, channel, x, y, z) -> latents. With `steps` below `timesteps` deterministic (DDIM, eta 0)."""
-        scheduler = self._ddpm if steps == self.timesteps else self._ddim
+        scheduler = self._scheduler if steps == self.timesteps else self._ddim
         scheduler.set_timesteps(steps)
         spacing = self.timesteps // steps
         x = noise.float()

@@ -28,8 +28,8 @@ from vctlib.training.loop import Objective, TrainingSummary, train
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """Where and how components are trained."""
+class TrainingRun:
+    """One training of a profile: where it reads and writes, with what seed and time limit."""
 
     profile: Profile
     cohort: Cohort  # the reference
@@ -94,49 +94,49 @@ class Workshop:
             (self.folder / f"{name}.checkpoint.safetensors").unlink(missing_ok=True)
 
 
-def train_image_autoencoder(shop: Workshop) -> dict:
+def train_image_autoencoder(run: TrainingRun) -> dict:
     """The stacked VQ-VAE, stage after stage; one stage is the vanilla case."""
-    profile, config = shop.profile, shop.profile.image_autoencoder
-    arrays = shop.arrays()
-    torch.manual_seed(shop.seed)
+    profile, config = run.profile, run.profile.image_autoencoder
+    arrays = run.arrays()
+    torch.manual_seed(run.seed)
     network = build("image_autoencoder", profile).to(device())
     summaries, factor = {}, 1
     for level, (stage, stage_config) in enumerate(zip(network.stages, config.stages, strict=True)):
         name = f"image_autoencoder_{level}"
         section = config.model_dump(mode="json") | {"level": level}
-        torch.manual_seed(shop.seed + level)  # the discriminator's beginning must not depend on where a run was resumed
+        torch.manual_seed(run.seed + level)  # the discriminator's beginning must not depend on where a run was resumed
         if level == 0:
             objective = objectives.ImageStageObjective(stage, stage_config, config.multi_window, arrays)
         else:
-            inputs = _stage_inputs(shop, network, level, arrays)
+            inputs = _stage_inputs(run, network, level, arrays)
             bodies = objectives.latent_bodies(arrays.hu, factor)
             objective = objectives.LatentStageObjective(stage, stage_config, inputs, bodies)
-        summaries[name] = shop.fit(name, objective, stage_config.optimization, section)
+        summaries[name] = run.fit(name, objective, stage_config.optimization, section)
         for parameter in stage.parameters():
             parameter.requires_grad_(False)
         factor *= stage_config.downsampling
         if level + 1 < len(network.stages):
-            _standardise_stage(shop, network, level + 1, arrays)
-    return shop.release("image_autoencoder", network, summaries)
+            _standardise_stage(run, network, level + 1, arrays)
+    return run.release("image_autoencoder", network, summaries)
 
 
-def _standardise_stage(shop: Workshop, network: nn.Module, level: int, arrays: BodyArrays) -> None:
+def _standardise_stage(run: TrainingRun, network: nn.Module, level: int, arrays: BodyArrays) -> None:
     """Bring the inputs of a later stage to mean 0 and SD 1 per channel, over some training people."""
     chosen = np.linspace(0, len(arrays.hu) - 1, min(16, len(arrays.hu))).astype(int)
-    with inference(shop.profile.precision):
+    with inference(run.profile.precision):
         inputs = [network.stage_input(level, to_network(arrays.hu[i])).float().cpu() for i in chosen]
     stacked = torch.cat([item.flatten(2) for item in inputs], dim=2)[0]
     network.stages[level].set_input_statistics(stacked.mean(1), stacked.std(1).clamp_min(1e-6))
 
 
-def _stage_inputs(shop: Workshop, network: nn.Module, level: int, arrays: BodyArrays) -> np.ndarray:
+def _stage_inputs(run: TrainingRun, network: nn.Module, level: int, arrays: BodyArrays) -> np.ndarray:
     key = _state_hash(network.stages[:level]) + " ".join(arrays.subjects)
 
     def make(index: int) -> np.ndarray:
-        with inference(shop.profile.precision):
+        with inference(run.profile.precision):
             return network.stage_input(level, to_network(arrays.hu[index]))[0].float().cpu().numpy()
 
-    path = shop.folder / "cache" / f"stage_{level}_input.npy"
+    path = run.folder / "cache" / f"stage_{level}_input.npy"
     return cached_array(path, key, make, len(arrays.hu), f"inputs of stage {level}")
 
 
@@ -147,82 +147,82 @@ def _state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _built_on(shop: Workshop, *names: str) -> dict[str, str]:
+def _built_on(run: TrainingRun, *names: str) -> dict[str, str]:
     """The weights that a training rests on: with others, its checkpoint is of no use."""
-    return {name: _state_hash(shop.trained(name)) for name in names}
+    return {name: _state_hash(run.trained(name)) for name in names}
 
 
-def train_segmentation_autoencoder(shop: Workshop) -> dict:
+def train_segmentation_autoencoder(run: TrainingRun) -> dict:
     """Label maps of the paper's 16 classes to latents and back."""
-    config = shop.profile.segmentation_autoencoder
-    arrays = shop.arrays(PAPER16)
-    torch.manual_seed(shop.seed)
-    network = build("segmentation_autoencoder", shop.profile).to(device())
+    config = run.profile.segmentation_autoencoder
+    arrays = run.arrays(PAPER16)
+    torch.manual_seed(run.seed)
+    network = build("segmentation_autoencoder", run.profile).to(device())
     objective = objectives.SegmentationObjective(
         network, arrays, len(PAPER16) + 1, config.optimization.patch, config.cross_entropy_weight
     )
-    summary = shop.fit("segmentation_autoencoder", objective, config.optimization, config.model_dump(mode="json"))
-    return shop.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
+    summary = run.fit("segmentation_autoencoder", objective, config.optimization, config.model_dump(mode="json"))
+    return run.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
 
 
-def joint_latents(shop: Workshop) -> tuple[Tensor, Tensor]:
+def joint_latents(run: TrainingRun) -> tuple[Tensor, Tensor]:
     """Latents of image and label map of the training people (n, channel, x, y, z), and their categories (n, 4)."""
-    arrays, people = shop.arrays(PAPER16), shop.people()
-    image, segmentation = shop.trained("image_autoencoder"), shop.trained("segmentation_autoencoder")
+    arrays, people = run.arrays(PAPER16), run.people()
+    image, segmentation = run.trained("image_autoencoder"), run.trained("segmentation_autoencoder")
 
     def make(index: int) -> np.ndarray:
-        return encode_body(image, segmentation, arrays.hu[index], arrays.labels[index], shop.profile)
+        return encode_body(image, segmentation, arrays.hu[index], arrays.labels[index], run.profile)
 
-    key = sha256(shop.source("image_autoencoder")) + sha256(shop.source("segmentation_autoencoder"))
-    path = shop.folder / "cache" / "joint_latents.npy"
+    key = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
+    path = run.folder / "cache" / "joint_latents.npy"
     latents = cached_array(path, key + " ".join(arrays.subjects), make, len(arrays.hu), "encoding people")
     categories = [Attributes.from_row(row).categories() for _, row in people.table.iterrows()]
     return torch.from_numpy(np.array(latents)), torch.tensor(categories)
 
 
-def train_latent_diffusion(shop: Workshop) -> dict:
+def train_latent_diffusion(run: TrainingRun) -> dict:
     """The joint distribution of latents given attributes."""
-    config = shop.profile.latent_diffusion
-    latents, categories = joint_latents(shop)
-    torch.manual_seed(shop.seed)
-    network = build("latent_diffusion", shop.profile)
+    config = run.profile.latent_diffusion
+    latents, categories = joint_latents(run)
+    torch.manual_seed(run.seed)
+    network = build("latent_diffusion", run.profile)
     network.fit_statistics(latents, categories)
     network.to(device())
     objective = objectives.LatentDiffusionObjective(network, config, latents, categories)
-    section = config.model_dump(mode="json") | _built_on(shop, "image_autoencoder", "segmentation_autoencoder")
-    summary = shop.fit("latent_diffusion", objective, config.optimization, section)
-    return shop.release("latent_diffusion", network, {"latent_diffusion": summary})
+    section = config.model_dump(mode="json") | _built_on(run, "image_autoencoder", "segmentation_autoencoder")
+    summary = run.fit("latent_diffusion", objective, config.optimization, section)
+    return run.release("latent_diffusion", network, {"latent_diffusion": summary})
 
 
-def train_post_processor(shop: Workshop) -> dict:
+def train_post_processor(run: TrainingRun) -> dict:
     """Reconstruction to image, to bring back the detail that the bottleneck loses."""
-    config, arrays = shop.profile.post_processor, shop.arrays()
-    image = shop.trained("image_autoencoder")
+    config, arrays = run.profile.post_processor, run.arrays()
+    image = run.trained("image_autoencoder")
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
     reconstructed = cached_array(
-        shop.folder / "cache" / "reconstructed.npy",
-        sha256(shop.source("image_autoencoder")) + " ".join(arrays.subjects),
-        lambda i: np.rint(reconstruct_volume(image, arrays.hu[i], shop.profile)).astype(np.int16),
+        run.folder / "cache" / "reconstructed.npy",
+        sha256(run.source("image_autoencoder")) + " ".join(arrays.subjects),
+        lambda i: np.rint(reconstruct_volume(image, arrays.hu[i], run.profile)).astype(np.int16),
         count,
         "reconstructing people",
     )
     arrays.body = arrays.body[:count]
-    torch.manual_seed(shop.seed)
-    network = build("post_processor", shop.profile).to(device())
+    torch.manual_seed(run.seed)
+    network = build("post_processor", run.profile).to(device())
     objective = objectives.PostProcessorObjective(network, config, arrays, reconstructed)
-    section = config.model_dump(mode="json") | _built_on(shop, "image_autoencoder")
-    summary = shop.fit("post_processor", objective, config.optimization, section)
-    return shop.release("post_processor", network, {"post_processor": summary})
+    section = config.model_dump(mode="json") | _built_on(run, "image_autoencoder")
+    summary = run.fit("post_processor", objective, config.optimization, section)
+    return run.release("post_processor", network, {"post_processor": summary})
 
 
-def train_segmenter(shop: Workshop) -> dict:
+def train_segmenter(run: TrainingRun) -> dict:
     """The independent segmenter: reference images and their exact labels, nothing generated."""
-    config, arrays = shop.profile.segmenter, shop.arrays(MEASURE)
-    torch.manual_seed(shop.seed)
-    network = build("segmenter", shop.profile).to(device())
+    config, arrays = run.profile.segmenter, run.arrays(MEASURE)
+    torch.manual_seed(run.seed)
+    network = build("segmenter", run.profile).to(device())
     objective = objectives.SegmenterObjective(network, arrays, config.optimization.patch)
-    summary = shop.fit("segmenter", objective, config.optimization, config.model_dump(mode="json"))
-    return shop.release("segmenter", network, {"segmenter": summary})
+    summary = run.fit("segmenter", objective, config.optimization, config.model_dump(mode="json"))
+    return run.release("segmenter", network, {"segmenter": summary})
 
 
 TRAINERS = {
