@@ -1,3 +1,5 @@
+from math import prod
+
 import pytest
 import yaml
 
@@ -9,7 +11,7 @@ from vctlib.errors import InputError
 def test_every_profile_is_valid_and_named_after_its_file(path):
     profile = load_profile(path)
     assert profile.name == path.stem
-    assert profile.compression == 2 ** sum(len(stage.channels) for stage in profile.image_autoencoder.stages)
+    assert profile.compression == prod(stage.downsampling for stage in profile.image_autoencoder.stages)
 
 
 def test_overrides_reach_nested_keys_only():
@@ -32,6 +34,25 @@ def test_overrides_reach_nested_keys_only():
 def test_mistakes_are_one_clear_line(overrides, message):
     with pytest.raises(InputError, match=message) as caught:
         load_profile("smoke", overrides)
+    assert "\n" not in str(caught.value)
+
+
+BLOCKS = {"kind": "block_pca", "block": 4, "latent_channels": 4, "channels": [8], "residual_layers": 1}
+BLOCKS["optimization"] = {"steps": 2, "batch_size": 1, "learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("stages", "multi_window", "message"),
+    [
+        ([BLOCKS], {}, "weighs windows by companding: set multi_window to null"),
+        ([BLOCKS | {"kind": "wavelets"}], None, "'wavelets'"),
+        ([BLOCKS | {"codebook_size": 3}], None, "unknown key 'image_autoencoder.stages.0.block_pca.codebook_size'"),
+        ([BLOCKS, BLOCKS], None, "only the first stage"),
+    ],
+)
+def test_mistakes_about_blocks_are_one_clear_line(stages, multi_window, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load_profile("smoke", {"image_autoencoder": {"stages": stages, "multi_window": multi_window}})
     assert "\n" not in str(caught.value)
 
 

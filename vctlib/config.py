@@ -48,22 +48,58 @@ class Optimization(Strict):
     gradient_clip: PositiveFloat = 1.0
 
 
-class StageConfig(Strict):
-    """One pair of encoder and decoder of the stacked VQ-VAE (killeen2025 section 4.1.1)."""
+class VectorQuantised(Strict):
+    """Encoder and decoder around a codebook (killeen2025 section 4.1.1)."""
 
+    kind: Literal["vq"] = "vq"
     channels: tuple[PositiveInt, ...]  # one entry for each factor of two of downsampling
     residual_layers: PositiveInt
     latent_channels: PositiveInt
     codebook_size: PositiveInt
     codebook_warmup: Annotated[int, Field(ge=0)] = 0  # steps without quantisation, before codes are drawn from latents
-    perceptual_weight: Weight
-    adversarial_weight: Weight
-    adversarial_start: Annotated[int, Field(ge=0)]  # step from which the discriminator counts
     optimization: Optimization
 
     @property
     def downsampling(self) -> int:
         return 2 ** len(self.channels)
+
+
+class BlockPCA(Strict):
+    """Principal components of cubic blocks, and a decoder that learns what they leave out."""
+
+    kind: Literal["block_pca"] = "block_pca"
+    block: PositiveInt  # voxels along an axis: the downsampling
+    latent_channels: PositiveInt  # principal components that are kept
+    channels: tuple[PositiveInt, ...]  # of the decoder: on the latents' grid, on one twice as fine, and so on
+    residual_layers: PositiveInt
+    latent_noise: Weight = 0.1  # in training, in standard deviations of each component
+    optimization: Optimization
+
+    @property
+    def downsampling(self) -> int:
+        return self.block
+
+    @model_validator(mode="after")
+    def _of_whole_blocks(self):
+        if not self.channels or self.block % 2 ** (len(self.channels) - 1):
+            raise ValueError("channels needs one entry or more, and block a factor of two for each but the first")
+        if any(size % self.block for size in self.optimization.patch or ()):
+            raise ValueError(f"the patch {self.optimization.patch} must be of whole blocks of {self.block}")
+        return self
+
+
+class VectorQuantisedStageConfig(VectorQuantised):
+    """One stage of the stacked VQ-VAE."""
+
+    perceptual_weight: Weight
+    adversarial_weight: Weight
+    adversarial_start: Annotated[int, Field(ge=0)]  # step from which the discriminator counts
+
+
+class BlockStageConfig(BlockPCA):
+    """A first stage by principal components; its loss is L1 and squared error of companded intensities."""
+
+    squared_weight: Weight = 2.0
 
 
 class MultiWindow(Strict):
@@ -76,19 +112,33 @@ class MultiWindow(Strict):
     other_weight: Weight = 1.0
 
 
+StageConfig = Annotated[VectorQuantisedStageConfig | BlockStageConfig, Field(discriminator="kind")]
+
+
 class ImageAutoencoderConfig(Strict):
     stages: tuple[StageConfig, ...] = Field(min_length=1)  # first the one that sees the image
-    multi_window: MultiWindow | None = MultiWindow()  # None is plain L1
+    multi_window: MultiWindow | None = MultiWindow()  # of a vq stage that sees the image; None is plain L1
+
+    @model_validator(mode="after")
+    def _blocks_come_first(self):
+        if any(stage.kind == "block_pca" for stage in self.stages[1:]):
+            raise ValueError("only the first stage may be of kind block_pca")
+        if self.stages[0].kind == "block_pca" and self.multi_window is not None:
+            raise ValueError("a block_pca stage weighs windows by companding: set multi_window to null")
+        return self
 
 
-class SegmentationAutoencoderConfig(Strict):
-    channels: tuple[PositiveInt, ...]
-    residual_layers: PositiveInt
-    latent_channels: PositiveInt
-    codebook_size: PositiveInt
-    codebook_warmup: Annotated[int, Field(ge=0)] = 0
+class VectorQuantisedSegmentationConfig(VectorQuantised):
     cross_entropy_weight: Weight = 0.0  # beside the paper's Dice loss
-    optimization: Optimization
+
+
+class BlockSegmentationConfig(BlockPCA):
+    cross_entropy_weight: Weight = 0.0
+
+
+SegmentationAutoencoderConfig = Annotated[
+    VectorQuantisedSegmentationConfig | BlockSegmentationConfig, Field(discriminator="kind")
+]
 
 
 class LatentDiffusionConfig(Strict):
@@ -171,7 +221,7 @@ class Profile(Strict):
         factor = 1
         for stage in self.image_autoencoder.stages:
             factor *= stage.downsampling
-        other = 2 ** len(self.segmentation_autoencoder.channels)
+        other = self.segmentation_autoencoder.downsampling
         if factor != other:
             raise ValueError(f"the image autoencoder shrinks {factor}x and the segmentation autoencoder {other}x")
         for name, sizes in (("grid", self.cohort.grid), ("sliding window", self.sliding_window.image_patch)):
@@ -182,7 +232,7 @@ class Profile(Strict):
     @property
     def compression(self) -> int:
         """Voxels per latent along each axis."""
-        return 2 ** len(self.segmentation_autoencoder.channels)
+        return self.segmentation_autoencoder.downsampling
 
 
 def _merge(base: dict, overrides: dict) -> dict:

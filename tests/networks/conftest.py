@@ -7,8 +7,8 @@ from vctlib.config import (
     ImageAutoencoderConfig,
     LatentDiffusionConfig,
     Optimization,
-    SegmentationAutoencoderConfig,
-    StageConfig,
+    VectorQuantisedSegmentationConfig,
+    VectorQuantisedStageConfig,
 )
 
 OPTIMIZATION = Optimization(steps=1, batch_size=1, learning_rate=1e-3)
@@ -20,8 +20,8 @@ def seeded():
 
 
 @pytest.fixture
-def stage_config() -> StageConfig:
-    return StageConfig(
+def stage_config() -> VectorQuantisedStageConfig:
+    return VectorQuantisedStageConfig(
         channels=(8,),
         residual_layers=1,
         latent_channels=4,
@@ -41,8 +41,8 @@ def stack_config(stage_config) -> ImageAutoencoderConfig:
 
 
 @pytest.fixture
-def segmentation_config() -> SegmentationAutoencoderConfig:
-    return SegmentationAutoencoderConfig(
+def segmentation_config() -> VectorQuantisedSegmentationConfig:
+    return VectorQuantisedSegmentationConfig(
         channels=(8, 8), residual_layers=1, latent_channels=4, codebook_size=32, optimization=OPTIMIZATION
     )
 

@@ -1,15 +1,14 @@
 """Every component trained end to end on a few blocky people: what is released, what it builds on, what resumes."""
 
 import dataclasses
-import hashlib
 import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
+from tests.training.conftest import hash_of
 from vctlib.anatomy import PAPER16, reduce_labels
 from vctlib.errors import InputError
 from vctlib.networks.components import restore
@@ -18,22 +17,6 @@ from vctlib.networks.precision import make_accelerator
 from vctlib.training import components, loop
 from vctlib.training.components import TRAINERS, joint_latents, train_image_autoencoder, train_segmentation_autoencoder
 from vctlib.training.loop import TrainingPaused
-
-
-def hash_of(path) -> str:
-    """Over the tensors of a weights file; its metadata hold how long the training took."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(load_file(path).items()):
-        digest.update(name.encode() + tensor.numpy().tobytes())
-    return digest.hexdigest()
-
-
-@pytest.fixture
-def empty_shop(micro_shop, tmp_path):
-    """The same people and seed in a folder of its own, where nothing is trained or released yet."""
-    shop, _ = micro_shop
-    places = {"folder": tmp_path / "training", "models": tmp_path / "models", "released": tmp_path / "released"}
-    return dataclasses.replace(shop, **places)
 
 
 def test_every_component_is_released_with_what_it_took(micro_shop, micro_profile):

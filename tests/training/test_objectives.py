@@ -7,50 +7,27 @@ import pytest
 import torch
 from torch import nn
 
+from tests.training.conftest import OPTIMIZATION, PATCH, SHAPE, Shifted, losses_of, stage_config
 from vctlib.anatomy import PAPER16
 from vctlib.attributes import ATTRIBUTES, N_CATEGORIES
-from vctlib.config import LatentDiffusionConfig, MultiWindow, Optimization, StageConfig, UNetConfig
+from vctlib.config import (
+    LatentDiffusionConfig,
+    MultiWindow,
+    UNetConfig,
+    VectorQuantisedSegmentationConfig,
+)
 from vctlib.intensity import normalise_hu
 from vctlib.networks.components import JointLatentDiffusion
 from vctlib.training import loop, objectives
-from vctlib.training.arrays import body_positions
 from vctlib.training.loop import train
 
-SHAPE, PATCH = (16, 16, 24), (12, 12, 12)
-OPTIMIZATION = Optimization(steps=3, batch_size=2, learning_rate=1e-3, patch=PATCH, warmup_steps=0)
 N_CLASSES = len(PAPER16) + 1
 
 
-@pytest.fixture
-def arrays():
-    """Three people: a soft block with a hard core in air; classes 1 and 4."""
-    hu, labels = np.full((3, *SHAPE), -1000, np.int16), np.zeros((3, *SHAPE), np.uint8)
-    for person in range(3):
-        hu[person, 4:12, 4:12, 2:20], labels[person, 4:12, 4:12, 2:20] = 50 + person, 4
-        hu[person, 7:9, 7:9, 4:18], labels[person, 7:9, 7:9, 4:18] = 800, 1
-    return SimpleNamespace(hu=hu, labels=labels, body=[body_positions(volume) for volume in hu])
-
-
-def stage_config(**changes) -> StageConfig:
+def segmentation_config(patch, cross_entropy) -> VectorQuantisedSegmentationConfig:
     values = {"channels": (8,), "residual_layers": 1, "latent_channels": 3, "codebook_size": 16}
-    values |= {"perceptual_weight": 0.0, "adversarial_weight": 0.0, "adversarial_start": 0}
-    return StageConfig(**values | {"optimization": OPTIMIZATION} | changes)
-
-
-class Shifted(nn.Module):
-    """A stage that adds a constant to its input and reports a commitment loss."""
-
-    def __init__(self, shift: float = 0.0, commitment: float = 0.0) -> None:
-        super().__init__()
-        self.shift, self.commitment = nn.Parameter(torch.tensor(shift)), commitment
-
-    def forward(self, x):
-        return x + self.shift, torch.tensor(self.commitment)
-
-
-def losses_of(objective, batch=None, step=0):
-    batch = batch or objective.batch(np.random.default_rng(0), 2)
-    return list(objective.losses(batch, step))
+    optimization = OPTIMIZATION.model_copy(update={"patch": patch})
+    return VectorQuantisedSegmentationConfig(**values, cross_entropy_weight=cross_entropy, optimization=optimization)
 
 
 def test_perfect_reconstruction_costs_nothing_but_commitment(arrays):
@@ -151,7 +128,9 @@ def test_label_maps_right_and_wrong(arrays, cross_entropy):
     loss = {}
     for right in (True, False):
         network = Fixed(N_CLASSES, right)
-        objective = objectives.SegmentationObjective(network, arrays, N_CLASSES, None, cross_entropy)
+        objective = objectives.SegmentationObjective(
+            network, arrays, N_CLASSES, segmentation_config(None, cross_entropy)
+        )
         batch = objective.batch(np.random.default_rng(0), 2)
         assert batch["y"].shape == (2, 1, *SHAPE) and batch["y"].dtype == torch.int64
         network.answer = batch["y"]
@@ -171,7 +150,7 @@ def test_autoencoder_of_label_maps_is_given_one_hot(arrays):
             return super().forward(x)
 
     network = Spy(N_CLASSES)
-    objective = objectives.SegmentationObjective(network, arrays, N_CLASSES, PATCH, 0.0)
+    objective = objectives.SegmentationObjective(network, arrays, N_CLASSES, segmentation_config(PATCH, 0.0))
     batch = objective.batch(np.random.default_rng(0), 2)
     network.answer = batch["y"]
     losses_of(objective, batch)

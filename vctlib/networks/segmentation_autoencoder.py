@@ -1,4 +1,4 @@
-"""The segmentation autoencoder: one vector-quantised stage from one-hot labels to class logits.
+"""The segmentation autoencoder: one stage from one-hot labels to class logits.
 
 Source: killeen2025 section 4.1.1, last paragraph.
 """
@@ -9,7 +9,10 @@ from torch.nn import functional as F
 
 from vctlib.anatomy import PAPER16
 from vctlib.config import SegmentationAutoencoderConfig
-from vctlib.networks.stacked_autoencoder import VectorQuantisedStage
+from vctlib.networks.block_stage import BlockStage
+from vctlib.networks.vector_quantised_stage import VectorQuantisedStage
+
+_LOGITS = 6.0  # of a class whose linear reconstruction is 1: odds of 400 to 1
 
 
 class SegmentationAutoencoder(nn.Module):
@@ -18,7 +21,8 @@ class SegmentationAutoencoder(nn.Module):
     def __init__(self, config: SegmentationAutoencoderConfig, n_classes: int = len(PAPER16) + 1):
         super().__init__()
         self.n_classes = n_classes
-        self.stage = VectorQuantisedStage(n_classes, config)
+        blocks = config.kind == "block_pca"
+        self.stage = BlockStage(n_classes, config, gain=_LOGITS) if blocks else VectorQuantisedStage(n_classes, config)
 
     @property
     def compression(self) -> int:

@@ -19,11 +19,12 @@ from vctlib.cohort import Cohort
 from vctlib.config import Optimization, Profile
 from vctlib.files import sha256
 from vctlib.networks.components import build, release, restore
-from vctlib.networks.inference import device, encode_body, inference, reconstruct_volume, to_network
+from vctlib.networks.inference import device, encode_body, inference, one_hot, reconstruct_volume, to_network
 from vctlib.networks.precision import resolve_precision
 from vctlib.results import hardware
 from vctlib.training import objectives
-from vctlib.training.arrays import BodyArrays, cached_array
+from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array
+from vctlib.training.blocks import fit_components
 from vctlib.training.loop import Objective, TrainingSummary, train
 
 
@@ -95,7 +96,7 @@ class TrainingRun:
 
 
 def train_image_autoencoder(run: TrainingRun) -> dict:
-    """The stacked VQ-VAE, stage after stage; one stage is the vanilla case."""
+    """Stage after stage; one vector-quantised stage is the vanilla case of the paper."""
     profile, config = run.profile, run.profile.image_autoencoder
     arrays = run.arrays()
     torch.manual_seed(run.seed)
@@ -105,7 +106,16 @@ def train_image_autoencoder(run: TrainingRun) -> dict:
         name = f"image_autoencoder_{level}"
         section = config.model_dump(mode="json") | {"level": level}
         torch.manual_seed(run.seed + level)  # the discriminator's beginning must not depend on where a run was resumed
-        if level == 0:
+        if stage_config.kind == "block_pca":
+            fit_components(
+                stage,
+                lambda i, stage=stage: stage.standardise(to_network(arrays.hu[i]))[0].cpu(),
+                lambda i: arrays.hu[i] > BODY_HU,
+                len(arrays.hu),
+                run.seed,
+            )
+            objective = objectives.BlockStageObjective(stage, stage_config, arrays)
+        elif level == 0:
             objective = objectives.ImageStageObjective(stage, stage_config, config.multi_window, arrays)
         else:
             inputs = _stage_inputs(run, network, level, arrays)
@@ -158,9 +168,12 @@ def train_segmentation_autoencoder(run: TrainingRun) -> dict:
     arrays = run.arrays(PAPER16)
     torch.manual_seed(run.seed)
     network = build("segmentation_autoencoder", run.profile).to(device())
-    objective = objectives.SegmentationObjective(
-        network, arrays, len(PAPER16) + 1, config.optimization.patch, config.cross_entropy_weight
-    )
+    if config.kind == "block_pca":
+        labels = arrays.labels
+        fit_components(
+            network.stage, lambda i: one_hot(labels[i])[0].cpu(), lambda i: labels[i] > 0, len(labels), run.seed
+        )
+    objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config)
     summary = run.fit("segmentation_autoencoder", objective, config.optimization, config.model_dump(mode="json"))
     return run.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
 

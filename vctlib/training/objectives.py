@@ -12,11 +12,19 @@ from monai.losses import DiceCELoss, DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vctlib.config import LatentDiffusionConfig, MultiWindow, StageConfig, UNetConfig
+from vctlib.config import (
+    BlockStageConfig,
+    LatentDiffusionConfig,
+    MultiWindow,
+    SegmentationAutoencoderConfig,
+    UNetConfig,
+    VectorQuantisedStageConfig,
+)
 from vctlib.intensity import normalise_hu
 from vctlib.losses.adversarial import AdversarialLoss
 from vctlib.losses.multi_window import MultiWindowL1
 from vctlib.losses.perceptual import PerceptualLoss
+from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.schedule import drop_attributes, make_schedule
 from vctlib.training.arrays import BodyArrays, body_positions, cut, patch_start
 
@@ -28,14 +36,20 @@ def _stack(items: list[np.ndarray]) -> Tensor:
 
 
 class _PatchObjective:
-    """Draws patches that touch the body from random subjects."""
+    """Draws patches that touch the body from random subjects; corners lie on multiples of `multiple` voxels."""
 
-    def __init__(self, bodies: list[np.ndarray], shape: tuple, patch: tuple[int, ...] | None) -> None:
-        self._bodies, self._shape, self._patch = bodies, shape, patch or shape
+    def __init__(
+        self, bodies: list[np.ndarray], shape: tuple, patch: tuple[int, ...] | None, multiple: int = 1
+    ) -> None:
+        self._bodies, self._shape, self._patch, self._multiple = bodies, shape, patch or shape, multiple
 
     def _windows(self, rng: np.random.Generator, size: int) -> list[tuple[int, tuple]]:
         subjects = rng.integers(len(self._bodies), size=size)
-        return [(int(i), patch_start(rng, self._bodies[i], self._patch, self._shape)) for i in subjects]
+        return [(int(i), self._start(rng, self._bodies[i])) for i in subjects]
+
+    def _start(self, rng: np.random.Generator, body: np.ndarray) -> tuple[int, ...]:
+        start = patch_start(rng, body, self._patch, self._shape)
+        return tuple(first // self._multiple * self._multiple for first in start)
 
     def _patches(self, array: np.ndarray, windows: list[tuple[int, tuple]]) -> Tensor:
         return _stack([cut(array[i], start, self._patch) for i, start in windows])
@@ -47,7 +61,9 @@ class _StageObjective(_PatchObjective):
     # A discriminator as fast as the autoencoder wins at once, and then teaches nothing.
     learning_rate_fractions = MappingProxyType({"discriminator": 0.2})
 
-    def __init__(self, stage: nn.Module, config: StageConfig, distance: nn.Module, channels: int, *where) -> None:
+    def __init__(
+        self, stage: nn.Module, config: VectorQuantisedStageConfig, distance: nn.Module, channels: int, *where
+    ) -> None:
         super().__init__(*where, config.optimization.patch)
         self._config, self._distance = config, distance
         self._perceptual = PerceptualLoss() if config.perceptual_weight else None
@@ -77,7 +93,9 @@ class _StageObjective(_PatchObjective):
 class ImageStageObjective(_StageObjective):
     """The stage that sees the image: (multi-window) L1 + perceptual + adversarial. Equation 2, l = L."""
 
-    def __init__(self, stage: nn.Module, config: StageConfig, window: MultiWindow | None, arrays: BodyArrays) -> None:
+    def __init__(
+        self, stage: nn.Module, config: VectorQuantisedStageConfig, window: MultiWindow | None, arrays: BodyArrays
+    ) -> None:
         distance = nn.L1Loss() if window is None else MultiWindowL1(window)
         super().__init__(stage, config, distance, 1, arrays.body, arrays.hu.shape[1:])
         self._hu = arrays.hu
@@ -89,7 +107,9 @@ class ImageStageObjective(_StageObjective):
 class LatentStageObjective(_StageObjective):
     """A stage that sees the latents of the stage before: L1 + adversarial. Equation 2, l < L."""
 
-    def __init__(self, stage: nn.Module, config: StageConfig, latents: np.ndarray, bodies: list[np.ndarray]) -> None:
+    def __init__(
+        self, stage: nn.Module, config: VectorQuantisedStageConfig, latents: np.ndarray, bodies: list[np.ndarray]
+    ) -> None:
         super().__init__(stage, config, nn.L1Loss(), latents.shape[1], bodies, latents.shape[2:])
         self._latents = latents
 
@@ -97,13 +117,35 @@ class LatentStageObjective(_StageObjective):
         return {"x": self._patches(self._latents, self._windows(rng, size)).float()}
 
 
+class BlockStageObjective(_PatchObjective):
+    """A stage of principal components: L1 and squared error of companded intensities, on patches of whole blocks."""
+
+    def __init__(self, stage: BlockStage, config: BlockStageConfig, arrays: BodyArrays) -> None:
+        super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch, config.block)
+        self._hu, self._weight, self._standardise = arrays.hu, config.squared_weight, stage.standardise
+        self.networks = {"stage": stage}
+
+    def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
+        hu = self._patches(self._hu, self._windows(rng, size)).float()
+        return {"x": self._standardise(normalise_hu(hu))[:, None]}
+
+    def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
+        reconstruction, _ = self.networks["stage"](batch["x"])
+        distance = functional.l1_loss(reconstruction, batch["x"])
+        squared = functional.mse_loss(reconstruction, batch["x"])
+        yield "stage", distance + self._weight * squared, {"reconstruction": distance.item(), "squared": squared.item()}
+
+
 class SegmentationObjective(_PatchObjective):
     """Label maps through the bottleneck: Dice loss, and cross-entropy where the profile asks for it."""
 
-    def __init__(self, network: nn.Module, arrays: BodyArrays, n_classes: int, patch, cross_entropy: float) -> None:
-        super().__init__(arrays.body, arrays.hu.shape[1:], patch)
+    def __init__(
+        self, network: nn.Module, arrays: BodyArrays, n_classes: int, config: SegmentationAutoencoderConfig
+    ) -> None:
+        multiple = config.downsampling if config.kind == "block_pca" else 1
+        super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch, multiple)
         self._labels, self._n_classes = arrays.labels, n_classes
-        self._loss = _dice(cross_entropy)
+        self._loss = _dice(config.cross_entropy_weight)
         self.networks = {"network": network}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
