@@ -15,7 +15,7 @@ def test_scale_is_linear_and_clipped_at_its_ends():
 
 
 @pytest.mark.parametrize("make", [np.array, torch.tensor])
-def test_companding_gives_soft_tissue_half_the_range_and_is_undone(make):
+def test_companding_gives_soft_tissue_two_fifths_of_the_range_and_is_undone(make):
     companded = compand(normalise_hu(make(HU)))
     np.testing.assert_allclose(np.asarray(companded), COMPANDED, atol=1e-6)
     np.testing.assert_allclose(np.asarray(denormalise_hu(expand(companded))), HU, atol=1e-3)

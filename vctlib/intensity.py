@@ -22,7 +22,7 @@ def denormalise_hu(value):
     return (value * _HU_PER_UNIT).clip(NETWORK_HU.low, NETWORK_HU.high)
 
 
-# Companded, soft tissue has half of the range: an error there weighs 2.5 to 4.5 times as much as elsewhere.
+# Companded, soft tissue has two fifths of the range: an HU there weighs 4 to 4.5 times as much as elsewhere.
 _KNOTS = ((-1.0, -1.0), (-0.2, -0.5), (0.2, 0.5), (2.0, 1.5))  # network scale, companded
 
 

@@ -41,6 +41,19 @@ def reconstruction_beside_paper(found: Mapping[str, Estimate]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def training_table(parts: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """What each part of a training took and where its losses ended; a part without a loss shows a dash.
+
+    parts: name -> `steps`, `seconds` and the last value of every loss.
+    """
+    losses = list(dict.fromkeys(loss for part in parts.values() for loss in part if loss not in ("steps", "seconds")))
+    rows = []
+    for name, part in parts.items():
+        row = {"Network": name.replace("_", " "), "Steps": f"{part['steps']}", "Time (s)": f"{part['seconds']:.0f}"}
+        rows.append(row | {loss.capitalize(): f"{part[loss]:.4f}" if loss in part else DASH for loss in losses})
+    return pd.DataFrame(rows)
+
+
 def conditioning_beside_paper(metrics: Mapping[str, Mapping]) -> pd.DataFrame:
     """Mean absolute Z and standardised difference over the categories of age, height and weight.
 
