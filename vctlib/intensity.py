@@ -22,12 +22,12 @@ def denormalise_hu(value):
     return (value * _HU_PER_UNIT).clip(NETWORK_HU.low, NETWORK_HU.high)
 
 
-# Companded, soft tissue has two fifths of the range: an HU there weighs 4 to 4.5 times as much as elsewhere.
-_KNOTS = ((-1.0, -1.0), (-0.2, -0.5), (0.2, 0.5), (2.0, 1.5))  # network scale, companded
+# Companded, an HU of soft tissue weighs 1.5 times as much as one of bone and 4 times as much as one of lung or air.
+_KNOTS = ((-1.0, -1.0), (-0.2, -0.5), (0.2, 0.5), (2.0, 3.5))  # network scale, companded
 
 
 def compand(value):
-    """Network scale -> companded scale [-1, 1.5]: piecewise linear, steepest between -200 and 200 HU."""
+    """Network scale -> companded scale [-1, 3.5]: piecewise linear, steepest between -200 and 200 HU."""
     return _piecewise_linear(value, _KNOTS)
 
 
