@@ -63,8 +63,8 @@ def build(component: str, profile: Profile) -> nn.Module:
     raise InputError(f"no component {component!r}")
 
 
-# The denoiser is by far the largest part and runs in bfloat16 anyway: it is released in half precision.
-_HALF_PRECISION = "denoiser."
+# The largest parts are released in half precision: the denoiser and its statistics, and the decoders of block stages.
+_HALF_PRECISION = ("denoiser.", "statistics.effects", "stages.0.residual.", "stage.residual.")
 
 
 def release(path: Path, component: str, network: nn.Module, profile: Profile, training: dict) -> None:
