@@ -44,3 +44,18 @@ def test_segmenter_tells_classes_apart_by_hounsfield_units_alone():
         torch.nn.functional.cross_entropy(network(x), y).backward()
         optimizer.step()
     assert (network(x).argmax(1) == y).float().mean() > 0.95
+
+
+def test_segmenter_places_every_voxel():
+    """Folding and unfolding keep voxels where they are: a network that passes values on passes them to their place."""
+    network = Segmenter(CONFIG, n_classes=1).eval()
+    first, _, last = network.head
+    with torch.no_grad():
+        for layer in (first, last):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        for channel in range(8):
+            first.weight[channel, CONFIG.channels[0] + channel, 1, 1, 1] = 1
+            last.weight[channel, channel] = 1
+        x = torch.rand(1, 1, 8, 8, 16)
+        torch.testing.assert_close(network(x), x)

@@ -168,6 +168,20 @@ def test_segmenter_gets_image_and_label_map_of_one_place(arrays):
     assert losses_of(objective, batch)[0][1].item() == pytest.approx(0, abs=1e-3)
 
 
+def test_segmenter_is_judged_on_the_body_and_a_little_air(arrays):
+    network = Fixed(N_CLASSES, pair=False)
+    arrays.hu[0, 5, 5, 5], arrays.labels[1, 0, 0, 0] = -900, 9  # gas inside a structure, and a label in the air
+    objective = objectives.SegmenterObjective(network, arrays, None)
+    batch = objective.batch(np.random.default_rng(0), 60)
+    inside = (batch["x"][:, 0] > -0.5) | (batch["y"][:, 0] > 0)
+    assert batch["counted"][inside].all() and (batch["y"] == 9).any()
+    assert batch["counted"][~inside].float().mean().item() == pytest.approx(0.02, rel=0.1)
+    network.answer = torch.where(batch["counted"][:, None], batch["y"], 3)  # wrong wherever nobody looks
+    assert losses_of(objective, batch)[0][1].item() == pytest.approx(0, abs=1e-3)
+    network.right = False
+    assert losses_of(objective, batch)[0][1].item() > 1
+
+
 def test_post_processor_goes_from_reconstruction_to_image(arrays):
     reconstructed = (arrays.hu[:2] + 100).clip(-1000, 2000)
     arrays.body = arrays.body[:2]  # of two of the three people

@@ -1,4 +1,4 @@
-"""3-D U-Nets at full resolution: the post-processor of decoded images, and the independent segmenter.
+"""3-D U-Nets: the post-processor of decoded images, and the independent segmenter.
 
 Both are MONAI's residual U-Net with a head that also sees the input: the U-Net's first step halves the grid, and its
 skip connections begin after that.
@@ -6,30 +6,27 @@ skip connections begin after that.
 
 import torch
 from monai.networks.nets import UNet
+from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import nn
 
 from vctlib.config import UNetConfig
 
-
-class _UNetWithHead(nn.Module):
-    def __init__(self, config: UNetConfig, out_channels: int, norm: str | None):
-        super().__init__()
-        self.body = UNet(
-            spatial_dims=3,
-            in_channels=1,
-            out_channels=config.channels[0],
-            channels=config.channels,
-            strides=(2,) * (len(config.channels) - 1),
-            num_res_units=config.residual_units,
-            norm=norm,
-        )
-        self.head = nn.Conv3d(config.channels[0] + 1, out_channels, kernel_size=3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(torch.cat([self.body(x), x], dim=1)).float()
+_FOLD = 2  # voxels along an axis that the segmenter sees as one
 
 
-class PostProcessor(_UNetWithHead):
+def _unet(config: UNetConfig, in_channels: int, norm: str | None) -> UNet:
+    return UNet(
+        spatial_dims=3,
+        in_channels=in_channels,
+        out_channels=config.channels[0],
+        channels=config.channels,
+        strides=(2,) * (len(config.channels) - 1),
+        num_res_units=config.residual_units,
+        norm=norm,
+    )
+
+
+class PostProcessor(nn.Module):
     """Decoded image (batch, 1, x, y, z) on the network's scale -> the same with a learned correction added.
 
     Starts as the identity. No normalisation layers: they would make a voxel's value depend on the window it is
@@ -39,19 +36,33 @@ class PostProcessor(_UNetWithHead):
     """
 
     def __init__(self, config: UNetConfig):
-        super().__init__(config, out_channels=1, norm=None)
+        super().__init__()
+        self.body = _unet(config, 1, norm=None)
+        self.head = nn.Conv3d(config.channels[0] + 1, 1, kernel_size=3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.float() + super().forward(x)
+        return x.float() + self.head(torch.cat([self.body(x), x], dim=1)).float()
 
 
-class Segmenter(_UNetWithHead):
+class Segmenter(nn.Module):
     """Image (batch, 1, x, y, z) on the network's scale -> class logits (batch, n_classes, x, y, z), with instance norm.
 
-    The head gets Hounsfield units past the normalisation, which drops them.
+    Works on cubes of two voxels a side folded into channels, which loses nothing and makes a step an eighth as dear;
+    sides must be even. The head gets Hounsfield units past the normalisation, which drops them.
     """
 
     def __init__(self, config: UNetConfig, n_classes: int):
-        super().__init__(config, out_channels=n_classes, norm="INSTANCE")
+        super().__init__()
+        folded, wide = _FOLD**3, 2 * config.channels[0]
+        self.body = _unet(config, folded, norm="INSTANCE")
+        self.head = nn.Sequential(
+            nn.Conv3d(config.channels[0] + folded, wide, kernel_size=3, padding=1),
+            nn.PReLU(),
+            nn.Conv3d(wide, n_classes * folded, kernel_size=1),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        folded = pixelunshuffle(x, 3, _FOLD)
+        return pixelshuffle(self.head(torch.cat([self.body(folded), folded], dim=1)), 3, _FOLD).float()

@@ -26,7 +26,9 @@ from vctlib.losses.multi_window import MultiWindowL1
 from vctlib.losses.perceptual import PerceptualLoss
 from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.schedule import drop_attributes, make_schedule
-from vctlib.training.arrays import BodyArrays, body_positions, cut, patch_start
+from vctlib.training.arrays import BODY_HU, BodyArrays, body_positions, cut, patch_start
+
+_AIR_SHARE = 0.02  # of the voxels outside the body that the segmenter is trained on
 
 Losses = Iterator[tuple[str, Tensor, dict[str, float]]]
 
@@ -159,7 +161,10 @@ class SegmentationObjective(_PatchObjective):
 
 
 class SegmenterObjective(_PatchObjective):
-    """Image to label map, on reference images only: Dice loss and cross-entropy."""
+    """Image to label map, on reference images only: Dice loss and cross-entropy.
+
+    Over the voxels of the body and its structures, and a few of the air about it: nine tenths of a grid are air.
+    """
 
     def __init__(self, network: nn.Module, arrays: BodyArrays, patch) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], patch)
@@ -169,11 +174,14 @@ class SegmenterObjective(_PatchObjective):
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         windows = self._windows(rng, size)
-        hu = normalise_hu(self._patches(self._hu, windows).float())[:, None]
-        return {"x": hu, "y": self._patches(self._labels, windows).long()[:, None]}
+        hu = self._patches(self._hu, windows)
+        labels = self._patches(self._labels, windows).long()
+        counted = (hu > BODY_HU) | (labels > 0) | torch.from_numpy(rng.random(hu.shape, np.float32) < _AIR_SHARE)
+        return {"x": normalise_hu(hu.float())[:, None], "y": labels[:, None], "counted": counted}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
-        loss = self._loss(self.networks["network"](batch["x"]), batch["y"])
+        logits = self.networks["network"](batch["x"]).transpose(0, 1)[:, batch["counted"]]  # (class, voxel)
+        loss = self._loss(logits[None], batch["y"].transpose(0, 1)[:, batch["counted"]][None])
         yield "network", loss, {"loss": loss.item()}
 
 
