@@ -63,15 +63,21 @@ def build(component: str, profile: Profile) -> nn.Module:
     raise InputError(f"no component {component!r}")
 
 
-# The largest parts are released in half precision: the denoiser and its statistics, and the decoders of block stages.
-_HALF_PRECISION = ("denoiser.", "statistics.effects", "stages.0.residual.", "stage.residual.")
+# What is released in half precision, by the beginning of its name: the largest parts.
+_HALF_PRECISION = {
+    "image_autoencoder": ("stages.0.residual.",),
+    "segmentation_autoencoder": ("stage.residual.",),
+    "latent_diffusion": ("denoiser.", "statistics.effects"),
+    "segmenter": ("body.", "head."),
+}
 
 
 def release(path: Path, component: str, network: nn.Module, profile: Profile, training: dict) -> None:
     """Write a component's weights; `training` holds hardware, time, seed and the curve's summary."""
     metadata = {"component": component, "profile": profile.model_dump(mode="json"), "training": training}
+    halved = _HALF_PRECISION.get(component, ())
     state = {
-        name: tensor.half() if name.startswith(_HALF_PRECISION) and tensor.is_floating_point() else tensor
+        name: tensor.half() if name.startswith(halved) and tensor.is_floating_point() else tensor
         for name, tensor in network.state_dict().items()
     }
     save_weights(path, state, metadata)
