@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn.tree import DecisionTreeClassifier
 
 from vctlib.attributes import ATTRIBUTES, N_CATEGORIES, Attributes, category_label
 from vctlib.errors import InputError
@@ -105,6 +106,21 @@ def agreement(asked, measured) -> Agreement:
     spread = measured.std(ddof=1) / asked.std(ddof=1)
     figures = (line.slope, line.intercept, difference.mean(), np.abs(difference).mean(), spread)
     return Agreement(correlation, *map(float, figures))
+
+
+def prostate_threshold_ml(volume_ml: pd.Series, sex: pd.Series) -> float:
+    """The measured prostate volume (ml) that best divides men from women, people of unknown sex left out.
+
+    A segmenter may see a prostate where there is none, so the threshold is learned from people whose sex is known and
+    who are not judged by it. Volumes that are NaN count as 0. NaN where there is but one sex; infinite where volumes tell
+    nothing.
+    """
+    known = sex.isin(["female", "male"])
+    if sex[known].nunique() < 2:
+        return float("nan")
+    volumes = volume_ml[known].fillna(0).to_numpy()[:, None]
+    stump = DecisionTreeClassifier(max_depth=1).fit(volumes, sex[known] == "male")
+    return float(stump.tree_.threshold[0]) if stump.tree_.node_count > 1 else float("inf")
 
 
 def _numbers(attribute: str) -> range:
