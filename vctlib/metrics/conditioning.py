@@ -112,8 +112,8 @@ def prostate_threshold_ml(volume_ml: pd.Series, sex: pd.Series) -> float:
     """The measured prostate volume (ml) that best divides men from women, people of unknown sex left out.
 
     A segmenter may see a prostate where there is none, so the threshold is learned from people whose sex is known and
-    who are not judged by it. Volumes that are NaN count as 0. NaN where there is but one sex; infinite where volumes tell
-    nothing.
+    who are not judged by it. Volumes that are NaN count as 0. Returns NaN where there is but one sex, infinity where
+    volumes tell nothing.
     """
     known = sex.isin(["female", "male"])
     if sex[known].nunique() < 2:
