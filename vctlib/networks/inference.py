@@ -76,9 +76,11 @@ def reconstruct_volume(image: nn.Module, hu: np.ndarray, profile: Profile) -> np
 
 
 def _slide(network: nn.Module, hu: np.ndarray, profile: Profile) -> Tensor:
-    window = profile.sliding_window
+    window, x = profile.sliding_window, to_network(hu)
     with inference(profile.precision):
-        return sliding_window_inference(to_network(hu), window.image_patch, 1, network, window.overlap, mode="gaussian")
+        if x.shape[2:] == window.image_patch:  # one window: nothing to blend
+            return network(x)
+        return sliding_window_inference(x, window.image_patch, 1, network, window.overlap, mode="gaussian")
 
 
 def post_process(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
