@@ -26,13 +26,13 @@ def test_reconstruction_stands_above_table_a2():
 
 def test_training_shows_every_loss_and_a_dash_where_a_part_has_none():
     parts = {
-        "image_autoencoder_0": {"steps": 5, "seconds": 61.4, "reconstruction": 0.25, "adversarial": 0.5},
-        "image_autoencoder_1": {"steps": 7, "seconds": 8.0, "reconstruction": 0.125, "commitment": 0.0},
+        "image_autoencoder_0": {"steps": 5, "seconds": 61.4, "reconstruction": 0.25, "adversarial": 0.5, "zero": 0.0},
+        "image_autoencoder_1": {"steps": 7, "seconds": 8.0, "reconstruction": 0.125, "commitment": 0.5},
     }
     table = training_table(parts)
     assert list(table) == ["Network", "Steps", "Time (s)", "Reconstruction", "Adversarial", "Commitment"]
     assert table.iloc[0].tolist() == ["image autoencoder 0", "5", "61", "0.2500", "0.5000", "\N{EN DASH}"]
-    assert table.iloc[1].tolist() == ["image autoencoder 1", "7", "8", "0.1250", "\N{EN DASH}", "0.0000"]
+    assert table.iloc[1].tolist() == ["image autoencoder 1", "7", "8", "0.1250", "\N{EN DASH}", "0.5000"]
 
 
 def test_conditioning_takes_each_figure_from_its_metric():

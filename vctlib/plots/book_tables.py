@@ -44,9 +44,10 @@ def reconstruction_beside_paper(found: Mapping[str, Estimate]) -> pd.DataFrame:
 def training_table(parts: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     """What each part of a training took and where its losses ended; a part without a loss shows a dash.
 
-    parts: name -> `steps`, `seconds` and the last value of every loss.
+    parts: name -> `steps`, `seconds` and the last value of every loss. A loss that is 0 in all parts is left out.
     """
-    losses = list(dict.fromkeys(loss for part in parts.values() for loss in part if loss not in ("steps", "seconds")))
+    names = dict.fromkeys(loss for part in parts.values() for loss in part if loss not in ("steps", "seconds"))
+    losses = [loss for loss in names if any(part.get(loss) for part in parts.values())]
     rows = []
     for name, part in parts.items():
         row = {"Network": name.replace("_", " "), "Steps": f"{part['steps']}", "Time (s)": f"{part['seconds']:.0f}"}
