@@ -118,8 +118,8 @@ def micro_profile(micro_settings):
 
     grid = [32, 24, 48]
     changes = {"cohort": {"grid": grid, "spacing_mm": [40.0] * 3}, "sliding_window": {"image_patch": grid}}
-    for component in ("segmentation_autoencoder", "post_processor", "segmenter"):
-        changes[component] = {"optimization": {"patch": [16, 16, 16]}}
+    for component, side in (("segmentation_autoencoder", 16), ("post_processor", 16), ("segmenter", 24)):
+        changes[component] = {"optimization": {"patch": [side] * 3}}
     stages = zip(micro_settings["image_autoencoder"]["stages"], (16, 12), strict=True)
     patched = [_merged(stage, {"optimization": {"patch": [side] * 3}}) for stage, side in stages]
     changes["image_autoencoder"] = {"stages": patched}

@@ -29,6 +29,9 @@ def test_overrides_reach_nested_keys_only():
         ({"latent_diffusion": {"attention": [True]}}, "attention"),
         ({"cohort": {"grid": [50, 32, 128]}}, "divisible"),
         ({"segmentation_autoencoder": {"channels": [8]}}, "shrinks"),
+        ({"segmenter": {"optimization": {"patch": [32, 20, 32]}}}, "segmenter's patch .* must be divisible by 8"),
+        ({"segmenter": {"optimization": {"patch": [16, 32, 32]}}}, "segmenter's patch .* at least 24 voxels wide"),
+        ({"post_processor": {"channels": [8] * 6}}, "post_processor's patch .* must be"),
     ],
 )
 def test_mistakes_are_one_clear_line(overrides, message):

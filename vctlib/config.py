@@ -229,6 +229,23 @@ class Profile(Strict):
                 raise ValueError(f"the {name} {sizes} must be divisible by the compression of {factor}")
         return self
 
+    @model_validator(mode="after")
+    def _patches_fit_their_unets(self):
+        for name, folding in (("post_processor", 1), ("segmenter", 2)):
+            config = getattr(self, name)
+            factor = folding * 2 ** (len(config.channels) - 1)
+            patches = (config.optimization.patch or self.cohort.grid, self.sliding_window.image_patch)
+            for patch in patches:
+                if any(size % factor for size in patch):
+                    raise ValueError(
+                        f"the {name}'s patch {patch} must be divisible by {factor}, or have fewer channels"
+                    )
+                # of a grid two voxels wide, oneDNN's bfloat16 gradients of a kernel of three are not computed but read
+                # from memory that nobody wrote (PyTorch 2.13; book/decisions/0007)
+                if patch[0] // factor < 3:
+                    raise ValueError(f"the {name}'s patch {patch} must be at least {3 * factor} voxels wide along x")
+        return self
+
     @property
     def compression(self) -> int:
         """Voxels per latent along each axis."""
