@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from vctlib.config import BlockPCA
 from vctlib.intensity import compand, expand
+from vctlib.networks.vector_quantised_stage import per_channel
 
 
 class BlockStage(nn.Module):
@@ -46,7 +47,7 @@ class BlockStage(nn.Module):
         """Standardised input -> its reconstruction, and no commitment loss (0). In training, latents get noise."""
         z = self.encode(x)
         if self.training:
-            z = z + self.noise * _per_channel(self.latent_scale) * torch.randn_like(z)
+            z = z + self.noise * per_channel(self.latent_scale) * torch.randn_like(z)
         return self.decode(z), z.new_zeros(())
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
@@ -64,7 +65,7 @@ class BlockStage(nn.Module):
         with torch.autocast(z.device.type, enabled=False):
             linear = F.conv_transpose3d(z.float(), self.components, stride=self.downsampling)
             linear = linear + self.mean.repeat(1, *z.shape[2:])
-        return self.gain * linear + self.residual(z / _per_channel(self.latent_scale)).float()
+        return self.gain * linear + self.residual(z / per_channel(self.latent_scale)).float()
 
     def standardise(self, x: torch.Tensor) -> torch.Tensor:
         return compand(x) if self.companded else x
@@ -95,7 +96,3 @@ class _ResidualDecoder(nn.Module):
 def _residual_blocks(channels: int, config: BlockPCA) -> list[nn.Module]:
     groups = math.gcd(32, channels)
     return [AEKLResBlock(3, channels, groups, 1e-6, channels) for _ in range(config.residual_layers)]
-
-
-def _per_channel(values: torch.Tensor) -> torch.Tensor:
-    return values.view(1, -1, 1, 1, 1)

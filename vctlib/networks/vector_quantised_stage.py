@@ -71,11 +71,12 @@ class VectorQuantisedStage(nn.Module):
         self.input_scale.copy_(scale)
 
     def standardise(self, x: torch.Tensor) -> torch.Tensor:
-        return (x - _per_channel(self.input_mean)) / _per_channel(self.input_scale)
+        return (x - per_channel(self.input_mean)) / per_channel(self.input_scale)
 
     def restore(self, x: torch.Tensor) -> torch.Tensor:
-        return x * _per_channel(self.input_scale) + _per_channel(self.input_mean)
+        return x * per_channel(self.input_scale) + per_channel(self.input_mean)
 
 
-def _per_channel(values: torch.Tensor) -> torch.Tensor:
+def per_channel(values: torch.Tensor) -> torch.Tensor:
+    """One value a channel (channels), in the shape that broadcasts over (batch, channels, x, y, z)."""
     return values.view(1, -1, 1, 1, 1)
