@@ -77,6 +77,22 @@ def test_killed_and_resumed_gives_the_same_weights(tmp_path, monkeypatch, stop):
     pd.testing.assert_frame_equal(a, b, check_exact=True)
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_killed_between_a_checkpoint_and_its_curves(tmp_path, monkeypatch, last):
+    run(tmp_path / "whole")
+
+    def killed(path, text):
+        if not last or text.splitlines()[-1].startswith("60,"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(loop, "write_text", killed)
+        run(tmp_path / "broken", checkpoint_minutes=0.0)
+    run(tmp_path / "broken")
+    a, b = (pd.read_csv(tmp_path / n / "line.curves.csv").drop(columns="seconds") for n in ("whole", "broken"))
+    pd.testing.assert_frame_equal(a, b, check_exact=True)
+
+
 def test_max_minutes_pauses_and_goes_on(tmp_path):
     _, whole = run(tmp_path / "whole")
     with pytest.raises(TrainingPaused, match="step 1 of 60"):

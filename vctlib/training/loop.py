@@ -120,6 +120,8 @@ def train(
     saved = modules if average is None else modules | {"average": average}
     checkpoint = folder / f"{name}.checkpoint.safetensors"
     progress = load_checkpoint(checkpoint, saved, optimizers, key)
+    if progress.curves:  # a kill may have come between the checkpoint and its curves
+        _write_curves(folder, name, progress)
     log_every = max(1, optimization.steps // CURVE_ROWS)
     begun, before, last_saved = time.monotonic(), progress.seconds, time.monotonic()
     sums: dict[str, float] = defaultdict(float)
@@ -155,7 +157,7 @@ def train(
         over = max_minutes is not None and now - begun > 60 * max_minutes
         if over or now - last_saved > 60 * checkpoint_minutes or progress.step == optimization.steps:
             save_checkpoint(checkpoint, saved, optimizers, progress, key)
-            write_text(folder / f"{name}.curves.csv", pd.DataFrame(progress.curves).to_csv(index=False))
+            _write_curves(folder, name, progress)
             last_saved = now
         if over and progress.step < optimization.steps:
             bar.close()
@@ -171,6 +173,10 @@ def train(
     last = progress.curves[-1] if progress.curves else {}
     final = {figure: value for figure, value in last.items() if figure not in ("step", "seconds")}
     return TrainingSummary(progress.step, progress.seconds, final)
+
+
+def _write_curves(folder: Path, name: str, progress: Progress) -> None:
+    write_text(folder / f"{name}.curves.csv", pd.DataFrame(progress.curves).to_csv(index=False))
 
 
 def _descend(accelerator, network, optimizer, loss, rate, optimization) -> None:
