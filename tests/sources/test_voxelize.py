@@ -1,10 +1,10 @@
-"""The winding-number fill against shapes of known volume."""
+"""Shares of voxels by winding number against shapes of known volume."""
 
 import numpy as np
 import pytest
 
 from vctlib.sources.phantom.body import mesh_volume
-from vctlib.sources.phantom.voxelize import Grid, fill_mesh
+from vctlib.sources.phantom.voxelize import Grid, cover_mesh
 
 
 def box(low, high):
@@ -34,41 +34,51 @@ def sphere(radius, subdivisions=5):
 def test_box_between_voxel_centres_is_exact():
     vertices, faces = box([-10, -20, -30], [10, 20, 30])
     grid = Grid(np.array([-49.0, -49.0, -49.0]), 2.0, (50, 50, 50))  # centres at odd mm
-    inside = fill_mesh(vertices, faces, grid)
+    coverage = cover_mesh(vertices, faces, grid)
     assert mesh_volume(vertices, faces) == pytest.approx(20 * 40 * 60)
-    assert inside.sum() * grid.spacing**3 == 20 * 40 * 60
-    index = np.argwhere(inside)
+    assert set(np.unique(coverage.round(5))) == {0, 1} and coverage.sum() * grid.spacing**3 == 20 * 40 * 60
+    index = np.argwhere(coverage > 0.5)
     assert (index.min(0) * 2.0 - 49 == [-9, -19, -29]).all() and (index.max(0) * 2.0 - 49 == [9, 19, 29]).all()
 
 
-@pytest.mark.parametrize("spacing", [2.0, 3.0, 5.0])
+def test_shares_are_exact_along_y_and_in_quarters_across():
+    vertices, faces = box([-10.5, -20.3, -30], [10, 20, 30])
+    grid = Grid(np.array([-49.0, -49.0, -49.0]), 2.0, (50, 50, 50))
+    coverage = cover_mesh(vertices, faces, grid)
+    assert coverage[25, 14, 25] == pytest.approx(0.15, abs=1e-4)  # 0.3 of 2 mm, at y = -21
+    assert coverage[19, 25, 25] == pytest.approx(0.5)  # 0.5 of 2 mm at x = -11: one of two rays
+
+
+@pytest.mark.parametrize("spacing", [2.0, 3.0, 5.0, 8.0])
 def test_sphere(spacing):
     vertices, faces = sphere(60.0)
     grid = Grid(np.array([-70.3, -71.1, -69.6]), spacing, (int(142 / spacing),) * 3)
-    inside = fill_mesh(vertices, faces, grid)
-    assert inside.sum() * spacing**3 == pytest.approx(4 / 3 * np.pi * 60**3, rel=0.006)
+    coverage = cover_mesh(vertices, faces, grid)
+    assert coverage.sum(dtype=np.float64) * spacing**3 == pytest.approx(4 / 3 * np.pi * 60**3, rel=0.004)
     centres = np.stack(np.indices(grid.shape), -1) * spacing + grid.origin
     radius = np.linalg.norm(centres, axis=-1)
-    assert inside[radius < 59.9].all() and not inside[radius > 60].any()
+    assert (coverage[radius < 60 - spacing] == 1).all() and not coverage[radius > 60 + spacing].any()
 
 
 def test_turning_the_faces_inside_out_changes_nothing():
     vertices, faces = sphere(30.0, 3)
     grid = Grid.around(vertices, 3.0)
-    np.testing.assert_array_equal(fill_mesh(vertices, faces, grid), fill_mesh(vertices, faces[:, ::-1], grid))
+    turned = cover_mesh(vertices, faces[:, ::-1], grid)
+    np.testing.assert_allclose(cover_mesh(vertices, faces, grid), turned, atol=1e-6)
 
 
 def test_overlapping_bodies_are_one_body_without_a_hole():
     first, faces = box([-10, -10, -10], [10, 10, 10])
     second, _ = box([0, 0, 0], [20, 20, 20])
     grid = Grid(np.array([-49.0, -49.0, -49.0]), 2.0, (50, 50, 50))
-    union = fill_mesh(np.concatenate([first, second]), np.concatenate([faces, faces + 8]), grid)
-    np.testing.assert_array_equal(union, fill_mesh(first, faces, grid) | fill_mesh(second, faces, grid))
+    union = cover_mesh(np.concatenate([first, second]), np.concatenate([faces, faces + 8]), grid)
+    either = np.maximum(cover_mesh(first, faces, grid), cover_mesh(second, faces, grid))
+    np.testing.assert_allclose(union, either, atol=1e-6)
     assert union.sum() * 8 == 2 * 20**3 - 10**3
 
 
 def test_grid_keeps_a_margin_of_air():
     vertices, faces = sphere(20.0, 3)
     grid = Grid.around(vertices, 4.0, margin=4)
-    index = np.argwhere(fill_mesh(vertices, faces, grid))
-    assert (index.min(0) >= 4).all() and (index.max(0) <= np.array(grid.shape) - 5).all()
+    index = np.argwhere(cover_mesh(vertices, faces, grid) > 0)
+    assert (index.min(0) >= 3).all() and (index.max(0) <= np.array(grid.shape) - 4).all()

@@ -23,21 +23,31 @@ class Cavity:
         points = canvas.positions[self.voxels]
         x, y, z = points.T
         self._landmarks = landmarks
+        radius = self.radius_at(points)
         spine_x, spine_y = landmarks.spine_at(z)
-        pelvic = np.clip((hip_z + 75 * scale - z) / (110 * scale), 0, 1)  # the cavity narrows into the pelvis
-        half_width = self._between(landmarks.lean.half_width(z), landmarks.outer.half_width(z)) * (1 - 0.42 * pelvic)
-        back, front = spine_y + 26 * scale, self.front(z)
-        front = front + (back - front) * 0.10 * pelvic
-        back = back + 16 * scale * pelvic
-        centre, half_depth = (front + back) / 2, np.maximum((back - front) / 2, 20)
-        radius = (np.abs(x / half_width) ** 2.4 + np.abs((y - centre) / half_depth) ** 2.4) ** (1 / 2.4)
-        radius = np.maximum(radius, 1 + (hip_z - 45 * scale - z) / (60 * scale))  # pelvic floor
         in_ribs = (z > landmarks.spine[L1, 2]) & (cage.locate(points).distance > -9 * scale)
         self.radius = np.where(in_ribs, np.maximum(radius, 1.05), radius)
         deep = canvas.depth[self.voxels] > 8 * scale
         self.inside = (self.radius < 0.93) & deep & (np.hypot(x - spine_x, y - spine_y) > 26 * scale)
         self.core = np.full(len(canvas), np.inf, np.float32)
         self.core[self.voxels] = np.where(self.inside | ((self.radius < 1) & deep), self.radius, np.inf)
+
+    def section(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Half width, and y of front and back wall in the midline, at heights z."""
+        scale, hip_z, landmarks = self._landmarks.scale, self._landmarks.hip_z, self._landmarks
+        pelvic = np.clip((hip_z + 75 * scale - z) / (110 * scale), 0, 1)  # the cavity narrows into the pelvis
+        half_width = self._between(landmarks.lean.half_width(z), landmarks.outer.half_width(z)) * (1 - 0.42 * pelvic)
+        back, front = landmarks.spine_at(z)[1] + 26 * scale, self.front(z)
+        return half_width, front + (back - front) * 0.10 * pelvic, back + 16 * scale * pelvic
+
+    def radius_at(self, points: np.ndarray) -> np.ndarray:
+        """0 in the middle of the cavity, 1 at its wall: (n,) for points (n, 3)."""
+        x, y, z = points.T
+        half_width, front, back = self.section(z)
+        centre, half_depth = (front + back) / 2, np.maximum((back - front) / 2, 20)
+        radius = (np.abs(x / half_width) ** 2.4 + np.abs((y - centre) / half_depth) ** 2.4) ** (1 / 2.4)
+        scale, hip_z = self._landmarks.scale, self._landmarks.hip_z
+        return np.maximum(radius, 1 + (hip_z - 45 * scale - z) / (60 * scale))  # pelvic floor
 
     def front(self, z):
         """y of the front wall in the midline at heights z: it comes forward with visceral fat, more so in men."""

@@ -1,4 +1,4 @@
-"""How many voxels of every soft tissue give the body its fat and muscle percentages."""
+"""How much of every soft tissue gives the body its fat and muscle percentages."""
 
 from dataclasses import dataclass
 
@@ -14,60 +14,59 @@ MAX_CAVITY_FAT = 0.8  # share of the abdominal cavity that fat may take
 
 @dataclass(frozen=True)
 class FixedParts:
-    """What is painted already: its mass, the mediastinal fat within that, voxels still free and those in the cavity."""
+    """What is painted already: its mass, the mediastinal fat within that, room still free and that in the cavity."""
 
     mass_g: float
     fat_g: float
-    free: int
-    free_in_cavity: int
-    voxel_ml: float
+    free_ml: float
+    free_in_cavity_ml: float
 
 
 @dataclass(frozen=True)
 class Balance:
-    """Voxel counts of the tissues that share the free voxels, and the body's mass."""
+    """Volumes (ml) of the tissues that share the free room, and the body's mass."""
 
-    subcutaneous: int
-    visceral: int
-    intermuscular: int
-    muscle: int
-    gas: int
-    other: int
+    subcutaneous: float
+    visceral: float
+    intermuscular: float
+    muscle: float
+    gas: float
+    other: float
     mass_kg: float
-    free_density: float  # mean of the free voxels, g/ml
+    free_density: float  # mean of the free room, g/ml
 
 
 def solve_balance(fixed: FixedParts, person: Person, seed: int) -> Balance:
-    """Share out the free voxels so that fat and muscle take their percentages of the mass that results.
+    """Share out the free room so that fat and muscle take their percentages of the mass that results.
 
     Everything but fat and muscle ("other": bowel and connective tissue) takes the rest; where there is no rest, the
     percentages cannot both be met and muscle falls short.
     """
-    density = density_g_per_ml(mean_hu(person))
+    density = density_g_per_ml(mean_hu(person, seed))
     names = ("subcutaneous_fat", "torso_fat", "intermuscular_fat", "skeletal_muscle", "bowel_gas", "small_bowel")
     g_subcutaneous, g_visceral, g_between, g_muscle, g_gas, g_other = (
-        density[LABEL[name]] * fixed.voxel_ml for name in names
+        density[LABEL[name]] for name in names
     )
     fat_share, muscle_share = person.body_fat_percent / 100, person.muscle_percent / 100
     visceral_share, between_share = _visceral_share(person, seed), _intermuscular_share(person, seed)
-    gas = min(random_stream(seed, "bowel gas").uniform(*GAS_ML) / fixed.voxel_ml, 0.15 * fixed.free_in_cavity)
-    mass = fixed.mass_g + fixed.free * g_muscle
+    gas = min(random_stream(seed, "bowel gas").uniform(*GAS_ML), 0.15 * fixed.free_in_cavity_ml)
+    mass = fixed.mass_g + fixed.free_ml * g_muscle
     for _ in range(30):
         muscle = muscle_share * mass / g_muscle
         between = between_share * muscle
         visceral = np.clip(
-            (visceral_share * fat_share * mass - fixed.fat_g) / g_visceral, 0, MAX_CAVITY_FAT * fixed.free_in_cavity
+            (visceral_share * fat_share * mass - fixed.fat_g) / g_visceral, 0, MAX_CAVITY_FAT * fixed.free_in_cavity_ml
         )
         rest_of_fat = fat_share * mass - fixed.fat_g - visceral * g_visceral - between * g_between
         subcutaneous = max(rest_of_fat, 0) / g_subcutaneous
-        other = fixed.free - gas - muscle - between - visceral - subcutaneous
+        other = fixed.free_ml - gas - muscle - between - visceral - subcutaneous
         if other < 0:
             muscle, other = muscle + other, 0.0
         soft_g = subcutaneous * g_subcutaneous + visceral * g_visceral + between * g_between
         soft_g += muscle * g_muscle + gas * g_gas + other * g_other
         mass = fixed.mass_g + soft_g
-    counts = [int(max(round(n), 0)) for n in (subcutaneous, visceral, between, muscle, gas)]
-    return Balance(*counts, max(fixed.free - sum(counts), 0), mass / 1000, soft_g / (fixed.free * fixed.voxel_ml))
+    volumes = [float(max(ml, 0)) for ml in (subcutaneous, visceral, between, muscle, gas, other)]
+    return Balance(*volumes, mass / 1000, soft_g / fixed.free_ml)
 
 
 def _visceral_share(person: Person, seed: int) -> float:
@@ -77,6 +76,6 @@ def _visceral_share(person: Person, seed: int) -> float:
 
 
 def _intermuscular_share(person: Person, seed: int) -> float:
-    """Voxels of fat between muscles per voxel of muscle: more in age and in fat people."""
+    """Volume of fat between muscles per volume of muscle: more in age and in fat people."""
     expected = 0.02 + 0.0006 * (person.age_years - 20) + 0.10 * (person.body_fat_percent / 100 - 0.2)
     return float(np.clip(expected + random_stream(seed, "intermuscular fat").normal(0, 0.01), 0.01, 0.12))

@@ -1,7 +1,7 @@
 """The body as a list of voxels that structures are painted on.
 
-Voxels are sorted by height, so that a structure looks only at the voxels in its box. Bones remember how deep each of
-their voxels lies under the bone's surface, from which `render` gives them a cortex.
+Voxels are sorted by height, so that a structure looks only at the voxels in its box. Bones are painted first, on a
+layer of their own that knows how much of every voxel they fill; what `labels` names is what fills the rest.
 """
 
 import zlib
@@ -10,11 +10,14 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from vctlib.anatomy import TOTAL
+from vctlib.sources.phantom.bone_layer import BALL, PLATE, ROD, BoneLayer, Bones, fullest, share_of_voxel
 from vctlib.sources.phantom.geometry import capsule_distance, ellipsoid_radius, plate_distance
 from vctlib.sources.phantom.voxelize import Grid
 
 LABEL = {name: number for number, name in TOTAL.items()}
-NOT_BONE = -1000.0  # bone depth of everything that is not bone, mm
+LEAST_COVERAGE = 0.02  # voxels with less of the body in them are air
+JOINT_MM, UNDER_SKIN_MM = 2.5, 2.0  # width of joint spaces; what covers every bone
+NOISE_TILE = (40, 40, 56)  # lattice points after which a noise field repeats
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
@@ -23,18 +26,29 @@ def random_stream(seed: int, name: str) -> np.random.Generator:
 
 
 class Canvas:
-    """Voxels of one body: `index` (n, 3), `positions` (n, 3) in mm (body frame), `depth` (n,) mm under the skin,
-    `labels` (n,) numbers of `TOTAL` (0: not painted yet), `bone_depth` (n,) mm under the bone's surface."""
+    """Voxels of one body: `index` (n, 3), `positions` (n, 3) in mm (body frame), `coverage` (n,) the share of a voxel
+    inside the body, `skin` (n,) the share that is skin, `depth` (n,) mm under its surface, `labels` (n,) numbers of
+    `TOTAL` (0: not painted yet).
 
-    def __init__(self, inside: np.ndarray, grid: Grid, seed: int):
+    After `settle_bones`: `bones`, `bone_share` (n,) and `is_bone` (n,), the voxels that count as bone. `labels` goes
+    on under them, for what bone leaves of those voxels.
+    """
+
+    def __init__(self, coverage: np.ndarray, grid: Grid, seed: int, skin_mm: float):
         self.grid, self.spacing, self.seed = grid, grid.spacing, seed
-        z, x, y = np.nonzero(inside.transpose(2, 0, 1))
+        z, x, y = np.nonzero(coverage.transpose(2, 0, 1) >= LEAST_COVERAGE)
         self.index = np.stack([x, y, z], 1)
         self.positions = (self.index * grid.spacing + grid.origin).astype(np.float32)
-        to_air = ndi.distance_transform_edt(inside, sampling=grid.spacing)
-        self.depth = (to_air[x, y, z] - grid.spacing / 2).astype(np.float32)
+        self.coverage = coverage[x, y, z]
+        self.depth = _skin_depth(coverage, grid.spacing)[x, y, z]
+        half = grid.spacing / 2
+        skin = np.minimum(self.depth + half, skin_mm) - np.maximum(self.depth - half, 0)
+        self.skin = np.clip(skin / grid.spacing, 0, self.coverage).astype(np.float32)
         self.labels = np.zeros(len(x), np.uint8)
-        self.bone_depth = np.full(len(x), NOT_BONE, np.float32)
+        self.bone_layer = BoneLayer(len(x), grid.spacing)
+        self.bones: Bones | None = None
+        self.bone_share = np.zeros(len(x), np.float32)
+        self.is_bone = np.zeros(len(x), bool)
         self._heights = self.positions[:, 2]
 
     def __len__(self) -> int:
@@ -44,6 +58,16 @@ class Canvas:
     def voxel_ml(self) -> float:
         return self.spacing**3 / 1000
 
+    @property
+    def free(self) -> np.ndarray:
+        """Boolean (n,): voxels that neither bone nor anything else has taken."""
+        return (self.labels == 0) & ~self.is_bone
+
+    @property
+    def room(self) -> np.ndarray:
+        """Share (n,) of every voxel that is neither air nor skin nor bone."""
+        return np.maximum(self.coverage - self.skin - self.bone_share, 0)
+
     def box(self, low, high, pad: float = 0.0) -> np.ndarray:
         """Numbers of the voxels within a box (mm), widened by `pad` on every side."""
         low, high = np.asarray(low) - pad, np.asarray(high) + pad
@@ -51,45 +75,45 @@ class Canvas:
         x, y = self.positions[first:last, 0], self.positions[first:last, 1]
         return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])) + first
 
+    def is_free_at(self, points: np.ndarray) -> np.ndarray:
+        """Boolean (m,): whether the voxels at points (m, 3) are in the body and free."""
+        free = np.zeros(self.grid.shape, bool)
+        free[tuple(self.index[self.free].T)] = True
+        index = np.rint((points - self.grid.origin) / self.spacing).astype(int)
+        return free[tuple(np.clip(index, 0, np.array(self.grid.shape) - 1).T)]
+
     def around(self, points, radius: float) -> np.ndarray:
         """Numbers of the voxels within the points' bounding box, widened by `radius`."""
         points = np.atleast_2d(points)
         return self.box(points.min(0), points.max(0), radius)
 
     def is_any(self, *names: str) -> np.ndarray:
-        """Boolean (n,): voxels of the named structures."""
+        """Boolean (n,): voxels of the named structures, bones excepted."""
         wanted = np.zeros(256, bool)
         wanted[[LABEL[name] for name in names]] = True
-        return wanted[self.labels]
+        return wanted[self.labels] & ~self.is_bone
 
     def noise(self, name: str, scale_mm: float, voxels=slice(None), z_stretch: float = 1.0) -> np.ndarray:
-        """A smooth random field of unit variance at some voxels, of grain `scale_mm` (in z times `z_stretch`)."""
-        index = self.index[voxels]
-        if len(index) == 0:
-            return np.zeros(0, np.float32)
-        step = max(1, int(scale_mm / self.spacing / 1.5))  # drawn on a coarser lattice where the grain allows
-        first = index.min(0)
-        shape = np.ceil((index.max(0) + 1 - first) / step).astype(int) + 3
-        sigma = max(scale_mm / self.spacing / step, 0.35)
-        field = random_stream(self.seed, name).standard_normal(shape, dtype=np.float32)
-        field = ndi.gaussian_filter(field, (sigma, sigma, sigma * z_stretch))
+        """A smooth random field of unit variance at some voxels, of grain `scale_mm` (in z times `z_stretch`).
+
+        The field belongs to the body, not to the grid: at every spacing it is the same. It repeats after some 25
+        grains.
+        """
+        field = random_stream(self.seed, name).standard_normal(NOISE_TILE, dtype=np.float32)
+        field = ndi.gaussian_filter(field, 1.5, mode="wrap")
         field /= field.std()
-        coordinates = (index - first).T.astype(np.float32) / step + 1
-        return ndi.map_coordinates(field, coordinates, order=1, mode="nearest")
+        step = scale_mm / 1.5 * np.array([1, 1, z_stretch], np.float32)
+        return ndi.map_coordinates(field, (self.positions[voxels] / step).T, order=1, mode="grid-wrap")
 
     def fill(self, name: str, voxels: np.ndarray, where: np.ndarray | None = None, over: bool = False) -> None:
-        """Label voxels (those `where` holds) that are still free; with `over`, whatever they are."""
+        """Label voxels (those `where` holds) that are still free; with `over`, all that are not bone."""
         if where is not None:
             voxels = voxels[where]
-        if not over:
-            voxels = voxels[self.labels[voxels] == 0]
-        self.labels[voxels] = LABEL[name]
-        if over:
-            self.bone_depth[voxels] = NOT_BONE
+        self.labels[voxels[~self.is_bone[voxels] if over else self.free[voxels]]] = LABEL[name]
 
     def pick(self, name: str, voxels: np.ndarray, score: np.ndarray, volume_ml: float, allowed=None) -> None:
         """Label the free (and `allowed`) voxels of least score until the volume is reached."""
-        free = self.labels[voxels] == 0
+        free = self.free[voxels]
         if allowed is not None:
             free &= allowed
         voxels, score = voxels[free], score[free]
@@ -97,40 +121,74 @@ class Canvas:
         if n > 0:
             self.labels[voxels[np.argpartition(score, n - 1)[:n]]] = LABEL[name]
 
-    def tube(self, name: str, path, start_radius: float, end_radius: float) -> None:
-        """Label the free voxels of a tube along a path (k, 3)."""
+    def tube(self, name: str, path, start_radius: float, end_radius: float, over: bool = False) -> None:
+        """Label the voxels that a tube along a path (k, 3) fills most, as many as it has volume.
+
+        Only free voxels, or with `over` all that are not bone.
+        """
         path = np.asarray(path)
         radii = np.linspace(start_radius, end_radius, len(path))
+        near = self.around(path, radii.max() + self.spacing)
+        points = self.positions[near]
+        distance, radius = np.full(len(near), np.inf, np.float32), np.full(len(near), radii.max(), np.float32)
         for start, end, r0, r1 in zip(path[:-1], path[1:], radii[:-1], radii[1:], strict=True):
-            near = self.around([start, end], max(r0, r1) + 4)
-            self.fill(name, near, capsule_distance(self.positions[near], start, end, r0, r1) < 0)
-
-    def bone(self, name: str, voxels: np.ndarray, distance: np.ndarray) -> None:
-        """Label as bone the voxels of negative distance (mm) that are under the skin and not deeper in another bone."""
-        take = (distance < 0) & (self.depth[voxels] > 0.8 * self.spacing)
-        take &= (self.labels[voxels] == 0) | (-distance > self.bone_depth[voxels])
-        chosen = voxels[take]
-        self.labels[chosen] = LABEL[name]
-        self.bone_depth[chosen] = np.maximum(self.bone_depth[chosen], -distance[take])
+            low, high = np.minimum(start, end) - max(r0, r1) - self.spacing, np.maximum(start, end) + max(r0, r1) + self.spacing
+            box = np.flatnonzero(((points >= low) & (points <= high)).all(1))
+            here = capsule_distance(points[box], start, end, r0, r1)
+            closer = here < distance[box]
+            distance[box[closer]], radius[box[closer]] = here[closer], (r0 + r1) / 2
+        share = share_of_voxel(-distance, radius, np.full(len(near), ROD), self.spacing / 2)
+        chosen = (share > 0) & (~self.is_bone[near] if over else self.free[near])
+        if chosen.any():
+            chosen[chosen] = fullest(np.zeros(chosen.sum(), np.uint8), share[chosen])
+            self.labels[near[chosen]] = LABEL[name]
 
     def bone_capsule(self, name: str, start, end, start_radius: float, end_radius: float) -> None:
-        near = self.around([start, end], max(start_radius, end_radius) + 2 + 2 * self.spacing)
-        self.bone(name, near, capsule_distance(self.positions[near], start, end, start_radius, end_radius))
+        near = self.around([start, end], max(start_radius, end_radius) + 2 * self.spacing)
+        distance = capsule_distance(self.positions[near], start, end, start_radius, end_radius)
+        self.bone_layer.add(LABEL[name], near, distance, (start_radius + end_radius) / 2, ROD)
 
     def bone_plate(self, name: str, a, b, c, half_thickness: float) -> None:
         near = self.around([a, b, c], half_thickness + 2 * self.spacing)
-        self.bone(name, near, plate_distance(self.positions[near], a, b, c, half_thickness))
+        distance = plate_distance(self.positions[near], a, b, c, half_thickness)
+        self.bone_layer.add(LABEL[name], near, distance, half_thickness, PLATE)
 
     def bone_ball(self, name: str, centre, radii) -> None:
         radii = np.broadcast_to(np.asarray(radii, float), 3)
         near = self.around(centre, radii.max() + 2 * self.spacing)
-        self.bone(name, near, (ellipsoid_radius(self.positions[near], centre, radii) - 1) * radii.min())
+        distance = (ellipsoid_radius(self.positions[near], centre, radii) - 1) * radii.min()
+        kind = (PLATE, ROD, BALL)[int((radii < 1.6 * radii.min()).sum()) - 1]
+        self.bone_layer.add(LABEL[name], near, distance, radii.min(), kind)
 
-    def ensure(self, name: str, point) -> None:
-        """Give a structure that no voxel fell to the nearest voxel of the body that is not another's only one."""
-        count = np.bincount(self.labels, minlength=256)
-        if count[LABEL[name]] == 0:
-            distance = np.square(self.positions - np.asarray(point, np.float32)).sum(1)
-            nearest = int(np.where(count[self.labels] == 1, np.inf, distance).argmin())
-            self.labels[nearest] = LABEL[name]
-            self.bone_depth[nearest] = 0.0
+    def bone_shape(self, name: str, voxels: np.ndarray, distance: np.ndarray, half_thickness, kind: int = PLATE) -> None:
+        """Any other shape: `distance` (m,) mm outside its surface at some voxels, half its thickness in mm."""
+        self.bone_layer.add(LABEL[name], voxels, distance, half_thickness, kind)
+
+    def settle_bones(self, cortex_mm: np.ndarray) -> None:
+        """Give bones their voxels: `cortex_mm` (256,) by label. Afterwards nothing may be added to bones."""
+        self.bones = self.bone_layer.settle(self.depth, cortex_mm, JOINT_MM, UNDER_SKIN_MM)
+        self.bone_share[self.bones.voxels] = self.bones.cortex + self.bones.marrow
+        self.is_bone[self.bones.voxels] = self.bones.main
+
+    def label_map(self) -> np.ndarray:
+        """Labels (n,): the bone where a voxel counts as bone, 0 where less than half of it lies in the body."""
+        labels = np.where(self.coverage >= 0.5, self.labels, 0).astype(np.uint8)
+        labels[self.bones.voxels[self.bones.main]] = self.bones.labels[self.bones.main]
+        return labels
+
+
+def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
+    """Positions of the least scores whose weights add up to `wanted`, to within half the last one's weight."""
+    if wanted <= 0 or len(score) == 0:
+        return np.zeros(0, np.intp)
+    order = np.argsort(score, kind="stable")
+    total = np.cumsum(weight[order], dtype=np.float64)
+    return order[: int(np.searchsorted(total - weight[order] / 2, wanted))]
+
+
+def _skin_depth(coverage: np.ndarray, spacing: float) -> np.ndarray:
+    """Depth (mm) of every voxel's centre under the skin, which cuts the voxels at the surface by their share."""
+    inside = coverage >= 0.5
+    distance, nearest = ndi.distance_transform_edt(inside, sampling=spacing, return_indices=True)
+    depth = distance - (0.5 - coverage[tuple(nearest)]) * spacing
+    return np.where(inside, np.maximum(depth, (coverage - 0.5) * spacing), (coverage - 0.5) * spacing).astype(np.float32)

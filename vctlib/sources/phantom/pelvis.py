@@ -52,7 +52,7 @@ def _paint_hip(canvas: Canvas, landmarks: Landmarks, name: str, sign: int) -> No
     relative = canvas.positions[near] - head.astype(np.float32)
     socket = np.abs(np.linalg.norm(relative, axis=1) - 29 * scale) - 4 * scale
     opening = np.maximum(0, relative @ np.array([sign * 0.75, -0.2, -0.6], np.float32))  # the socket looks outwards
-    canvas.bone(name, near, socket + 0.6 * opening)
+    canvas.bone_shape(name, near, socket + 0.6 * opening, 4 * scale)
 
 
 def _paint_sacrum(canvas: Canvas, landmarks: Landmarks) -> None:

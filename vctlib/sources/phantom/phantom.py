@@ -14,10 +14,10 @@ from vctlib.anatomy import PAPER16, TOTAL, ids_where
 from vctlib.errors import InputError
 from vctlib.sources.phantom.canvas import LABEL
 from vctlib.sources.phantom.person import Person
-from vctlib.sources.phantom.render import soft_tissue_hu, to_volume
+from vctlib.sources.phantom.render import mixed_hu, soft_tissue_hu, to_volume
 from vctlib.sources.phantom.scene import Scene, build_scene
 from vctlib.sources.phantom.soft_tissue import paint_soft_tissue
-from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, MUSCLE_IDS, density_g_per_ml, trabecular_hu
+from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, HU, MUSCLE_IDS, density_g_per_ml, trabecular_hu
 
 TRIAL_SPACING_MM = 8.0  # volumes are solved at this spacing or the wanted one, whichever is coarser: it is quick
 MASS_TOLERANCE = 0.002  # of the person's weight
@@ -48,16 +48,16 @@ def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
     scene = _solve_volume(person, spacing_mm, seed)
     canvas, landmarks = scene.canvas, scene.landmarks
     paint_soft_tissue(canvas, landmarks, scene.cavity, scene.balance)
-    hounsfield = soft_tissue_hu(canvas, landmarks)
-    hounsfield[scene.bones] = scene.bone_hounsfield
+    soft_hounsfield = soft_tissue_hu(canvas, landmarks)
+    hounsfield = mixed_hu(canvas, soft_hounsfield, scene.bone_hounsfield)
     labels = np.zeros(canvas.grid.shape, np.uint8)
-    labels[tuple(canvas.index.T)] = canvas.labels
+    labels[tuple(canvas.index.T)] = canvas.label_map()
     # The body frame has x to the left and y to the back: turn both over to RAS+.
     last = canvas.grid.origin + (np.array(canvas.grid.shape) - 1) * canvas.spacing
     affine = np.diag([canvas.spacing] * 3 + [1.0])
     affine[:3, 3] = -last[0], -last[1], canvas.grid.origin[2]
     hu = np.ascontiguousarray(to_volume(canvas, hounsfield)[::-1, ::-1])
-    return Phantom(hu, np.ascontiguousarray(labels[::-1, ::-1]), affine, _truth(scene, hounsfield, person))
+    return Phantom(hu, np.ascontiguousarray(labels[::-1, ::-1]), affine, _truth(scene, soft_hounsfield, person))
 
 
 def _solve_volume(person: Person, spacing_mm: float, seed: int) -> Scene:
@@ -83,17 +83,20 @@ def _solve_volume(person: Person, spacing_mm: float, seed: int) -> Scene:
     return scene
 
 
-def _truth(scene: Scene, hounsfield: np.ndarray, person: Person) -> dict[str, float]:
-    """What the phantom is made of, from its own voxels before blurring."""
-    canvas = scene.canvas
-    volume_ml = np.bincount(canvas.labels, minlength=256) * canvas.voxel_ml
-    mass_kg = np.bincount(canvas.labels, density_g_per_ml(hounsfield.astype(np.float64)), 256) * canvas.voxel_ml / 1000
+def _truth(scene: Scene, soft_hounsfield: np.ndarray, person: Person) -> dict[str, float]:
+    """What the phantom is made of, from the shares of its own voxels before blurring."""
+    canvas, bones, ml = scene.canvas, scene.canvas.bones, scene.canvas.voxel_ml
+    volume_ml = np.bincount(canvas.label_map(), minlength=256) * ml
+    grams = np.bincount(canvas.labels, canvas.room * density_g_per_ml(soft_hounsfield.astype(np.float64)), 256)
+    grams += np.bincount(bones.labels, (bones.cortex + bones.marrow) * density_g_per_ml(scene.bone_hounsfield), 256)
+    grams[LABEL["skin"]] += canvas.skin.sum(dtype=np.float64) * density_g_per_ml(HU["skin"])
+    mass_kg = grams * ml / 1000
     total = mass_kg.sum()
     truth = {
         "body_fat_percent_true": 100 * mass_kg[FAT_IDS].sum() / total,
         "muscle_percent_true": 100 * mass_kg[MUSCLE_IDS].sum() / total,
         "mass_kg_true": total,
-        "body_volume_l_true": volume_ml.sum() / 1000,
+        "body_volume_l_true": canvas.coverage.sum(dtype=np.float64) * ml / 1000,
         "bone_mass_kg_true": mass_kg[BONE_IDS].sum(),
         "visceral_fat_kg_true": mass_kg[LABEL["torso_fat"]],
         "trabecular_hu_true": trabecular_hu(person),

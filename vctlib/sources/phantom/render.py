@@ -10,9 +10,9 @@ from vctlib.anatomy import AIR_HU, VERTEBRAE
 from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.tissues import (
-    BONE_IDS,
     CARTILAGE,
     FAT_IDS,
+    HU,
     LUNG_IDS,
     MUSCLE_IDS,
     cortical_hu,
@@ -22,33 +22,37 @@ from vctlib.sources.phantom.tissues import (
 
 LONG_BONES = ("femur_left", "femur_right", "humerus_left", "humerus_right", "tibia", "fibula", "radius", "ulna")
 CORTEX_MM, LONG_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 4.2, 3.0, 0.7
+BLUR_VOXELS = 0.35  # organs take whole voxels; averaging over a voxel has this standard deviation, about
 BOWEL = ("small_bowel", "colon")
 
 
-def bone_hu(canvas: Canvas, landmarks: Landmarks) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the voxels of bone, and their HU: a cortex, mixed by its share of the voxel with the inside."""
-    person, scale = landmarks.person, landmarks.scale
-    bones = np.flatnonzero(np.isin(canvas.labels, sorted(set(BONE_IDS) - {LABEL[name] for name in CARTILAGE})))
-    labels, depth, half = canvas.labels[bones], canvas.bone_depth[bones], canvas.spacing / 2
+def cortex_mm(landmarks: Landmarks) -> np.ndarray:
+    """Thickness of the compact bone under the surface of every bone, (256,) by label, mm."""
     cortex = np.full(256, CORTEX_MM)
-    cortex[[LABEL[name] for name in LONG_BONES]] = LONG_CORTEX_MM * (1 - 0.004 * max(0, person.age_years - 50))
+    cortex[[LABEL[name] for name in LONG_BONES]] = LONG_CORTEX_MM * (1 - 0.004 * max(0, landmarks.age - 50))
     cortex[LABEL["skull"]] = SKULL_CORTEX_MM
     cortex[[LABEL[name] for name in VERTEBRAE]] = VERTEBRA_CORTEX_MM
-    thickness = cortex[labels] * scale
-    share = np.clip((np.minimum(thickness, depth + half) - np.maximum(0, depth - half)) / canvas.spacing, 0, 1)
+    cortex[[LABEL[name] for name in CARTILAGE]] = 0
+    return cortex * landmarks.scale
+
+
+def bone_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
+    """HU (k,) of what the voxels of `canvas.bones` hold of bone: cortex and inside by their shares."""
+    person, bones = landmarks.person, canvas.bones
     spongy = trabecular_hu(person)
-    is_long = np.isin(labels, [LABEL[name] for name in LONG_BONES])
-    marrow = np.where(is_long, -20 + 0.35 * spongy, spongy) + 25 * canvas.noise("spongy bone", 5, bones)
-    return bones, share * cortical_hu(person) + (1 - share) * marrow
+    is_long = np.isin(bones.labels, [LABEL[name] for name in LONG_BONES])
+    marrow = np.where(is_long, -20 + 0.35 * spongy, spongy) + 25 * canvas.noise("spongy bone", 5, bones.voxels)
+    marrow[np.isin(bones.labels, [LABEL[name] for name in CARTILAGE])] = HU["costal_cartilages"]
+    return (bones.cortex * cortical_hu(person) + bones.marrow * marrow) / (bones.cortex + bones.marrow)
 
 
 def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
-    """HU (n,) of every voxel as if there were no bone."""
-    hounsfield = mean_hu(landmarks.person)[canvas.labels]
+    """HU (n,) of what every voxel holds besides skin and bone."""
+    hounsfield, room = mean_hu(landmarks.person, canvas.seed)[canvas.labels], canvas.room
 
     def add(voxels: np.ndarray, texture: np.ndarray) -> None:
         if len(voxels):
-            hounsfield[voxels] += texture - texture.mean()
+            hounsfield[voxels] += texture - np.average(texture, weights=room[voxels] + 1e-6)
 
     def where(ids) -> np.ndarray:
         return np.flatnonzero(np.isin(canvas.labels, ids))
@@ -71,9 +75,16 @@ def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
     return hounsfield
 
 
+def mixed_hu(canvas: Canvas, soft_hounsfield: np.ndarray, bone_hounsfield: np.ndarray) -> np.ndarray:
+    """HU (n,) of every voxel: soft tissue, skin, bone and air by their shares."""
+    mixed = AIR_HU + canvas.room * (soft_hounsfield - AIR_HU) + canvas.skin * (HU["skin"] - AIR_HU)
+    bones = canvas.bones
+    mixed[bones.voxels] += (bones.cortex + bones.marrow) * (bone_hounsfield - AIR_HU)
+    return mixed
+
+
 def to_volume(canvas: Canvas, hounsfield: np.ndarray) -> np.ndarray:
     """The (x, y, z) image of the voxels in air, blurred as neighbouring tissues share voxels in a real scan."""
     volume = np.full(canvas.grid.shape, AIR_HU, np.float32)
     volume[tuple(canvas.index.T)] = hounsfield
-    blur_voxels = 0.50 if canvas.spacing >= 6 else 0.55
-    return ndi.gaussian_filter(volume, blur_voxels)
+    return ndi.gaussian_filter(volume, BLUR_VOXELS)

@@ -9,33 +9,33 @@ from vctlib.sources.phantom.arms import paint_arms
 from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
 from vctlib.sources.phantom.body import rest_body
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
-from vctlib.sources.phantom.head import paint_head
+from vctlib.sources.phantom.head import paint_head, paint_skull
 from vctlib.sources.phantom.landmarks import Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
 from vctlib.sources.phantom.pelvis import paint_pelvis
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import PosedBody, pose_body
-from vctlib.sources.phantom.render import bone_hu
+from vctlib.sources.phantom.render import bone_hu, cortex_mm
 from vctlib.sources.phantom.ribcage import Diaphragm, RibCage
-from vctlib.sources.phantom.spine import ensure_vertebrae, paint_spine
+from vctlib.sources.phantom.spine import ensure_vertebrae, paint_discs_and_cord, paint_spine
 from vctlib.sources.phantom.template import load_template
 from vctlib.sources.phantom.thoracic_organs import paint_thoracic_organs
 from vctlib.sources.phantom.thorax import paint_thorax
 from vctlib.sources.phantom.tissues import density_g_per_ml, mean_hu
-from vctlib.sources.phantom.voxelize import Grid, fill_mesh
+from vctlib.sources.phantom.voxelize import Grid, cover_mesh
 
 MOUTH_HALF_WIDTH = 45.0  # mm
+SKIN_MM = {"male": 1.6, "female": 1.3}  # skin of 3.3 and 2.3 kg over 1.90 and 1.66 m2; icrp89
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Bones and organs on the canvas; `bones` numbers and `bone_hounsfield` HU of the voxels of bone; the balance of
-    the voxels that are still free."""
+    """Bones and organs on the canvas, HU of what every voxel of `canvas.bones` holds of bone, and the balance of what
+    is still free."""
 
     canvas: Canvas
     landmarks: Landmarks
     cavity: Cavity
-    bones: np.ndarray
     bone_hounsfield: np.ndarray
     balance: Balance
 
@@ -48,7 +48,7 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     )
     body = pose_body(template, rest, random_stream(seed, "pose"))
     grid = Grid.around(body.outer, spacing_mm)
-    canvas = Canvas(_fill_body(body, grid), grid, seed)
+    canvas = Canvas(_cover_body(body, grid), grid, seed, SKIN_MM[person.sex])
     landmarks = find_landmarks(body, person, seed)
     cage = RibCage(landmarks, seed)
     diaphragm = Diaphragm(landmarks, cage, seed)
@@ -57,26 +57,31 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     paint_pelvis(canvas, landmarks)
     paint_legs(canvas, landmarks)
     paint_arms(canvas, landmarks, cage)
+    paint_skull(canvas, landmarks)
+    ensure_vertebrae(canvas, landmarks)
+    canvas.settle_bones(cortex_mm(landmarks))
+    paint_discs_and_cord(canvas, landmarks)
     paint_head(canvas, landmarks)
     paint_thoracic_organs(canvas, landmarks, cage, diaphragm)
     cavity = Cavity(canvas, landmarks, cage, diaphragm)
     paint_abdominal_organs(canvas, landmarks, cage, diaphragm, cavity)
-    ensure_vertebrae(canvas, landmarks)
-    bones, bone_hounsfield = bone_hu(canvas, landmarks)
-    balance = solve_balance(_fixed_parts(canvas, cavity, bones, bone_hounsfield, person), person, seed)
-    return Scene(canvas, landmarks, cavity, bones, bone_hounsfield, balance)
+    bone_hounsfield = bone_hu(canvas, landmarks)
+    balance = solve_balance(_fixed_parts(canvas, cavity, bone_hounsfield, person), person, seed)
+    return Scene(canvas, landmarks, cavity, bone_hounsfield, balance)
 
 
-def _fill_body(body: PosedBody, grid: Grid) -> np.ndarray:
-    """Voxels inside the skin. The mesh's mouth and eye sockets are hollow, and are filled in."""
-    inside = fill_mesh(body.outer, body.template.faces, grid)
+def _cover_body(body: PosedBody, grid: Grid) -> np.ndarray:
+    """Share of every voxel inside the skin. The mesh's mouth and eye sockets are hollow, and are filled in."""
+    coverage = cover_mesh(body.outer, body.template.faces, grid)
+    inside = coverage >= 0.5
     head_z = body.outer[body.template.vertex_region == "head", 2].min() - 30
     head = inside[:, :, int((head_z - grid.origin[2]) / grid.spacing) :]
     head |= _between(head, axis=1)
     left, right = (int((x - grid.origin[0]) / grid.spacing) for x in (MOUTH_HALF_WIDTH, -MOUTH_HALF_WIDTH))
     mouth = head[right : left + 1]
     mouth |= _between(mouth, axis=0)
-    return inside
+    coverage[inside & (coverage < 0.5)] = 1.0
+    return coverage
 
 
 def _between(mask: np.ndarray, axis: int) -> np.ndarray:
@@ -85,16 +90,15 @@ def _between(mask: np.ndarray, axis: int) -> np.ndarray:
     return np.maximum.accumulate(mask, axis) & backwards
 
 
-def _fixed_parts(
-    canvas: Canvas, cavity: Cavity, bones: np.ndarray, bone_hounsfield: np.ndarray, person: Person
-) -> FixedParts:
-    density = density_g_per_ml(mean_hu(person))[canvas.labels]
-    density[bones] = density_g_per_ml(bone_hounsfield)
-    free = canvas.labels == 0
+def _fixed_parts(canvas: Canvas, cavity: Cavity, bone_hounsfield: np.ndarray, person: Person) -> FixedParts:
+    density = density_g_per_ml(mean_hu(person, canvas.seed))
+    room, free = canvas.room, canvas.labels == 0
+    grams = density[canvas.labels] * room * canvas.voxel_ml
+    bones, skin_g = canvas.bones, canvas.skin.sum(dtype=np.float64) * canvas.voxel_ml * density[LABEL["skin"]]
+    bone_g = density_g_per_ml(bone_hounsfield) @ (bones.cortex + bones.marrow) * canvas.voxel_ml
     return FixedParts(
-        mass_g=float(density[~free].sum(dtype=np.float64)) * canvas.voxel_ml,
-        fat_g=float(density[canvas.labels == LABEL["torso_fat"]].sum(dtype=np.float64)) * canvas.voxel_ml,
-        free=int(free.sum()),
-        free_in_cavity=int((free & np.isfinite(cavity.core)).sum()),
-        voxel_ml=canvas.voxel_ml,
+        mass_g=float(grams[~free].sum(dtype=np.float64) + bone_g + skin_g),
+        fat_g=float(grams[canvas.labels == LABEL["torso_fat"]].sum(dtype=np.float64)),
+        free_ml=float(room[free].sum(dtype=np.float64)) * canvas.voxel_ml,
+        free_in_cavity_ml=float(room[free & np.isfinite(cavity.core)].sum(dtype=np.float64)) * canvas.voxel_ml,
     )

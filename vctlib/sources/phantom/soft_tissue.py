@@ -5,72 +5,80 @@ from scipy.spatial import cKDTree
 
 from vctlib.sources.phantom.abdominal_organs import Cavity
 from vctlib.sources.phantom.balance import Balance
-from vctlib.sources.phantom.canvas import LABEL, Canvas
-from vctlib.sources.phantom.landmarks import L1, Landmarks
+from vctlib.sources.phantom.bowel import LARGE, find_bowel
+from vctlib.sources.phantom.canvas import LABEL, Canvas, least
+from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.muscles import name_muscles
 
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
 
 
 def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cavity: Cavity, balance: Balance) -> None:
-    """Paint every free voxel, exactly in the balance's numbers."""
+    """Paint all that is still free, to the volumes of the balance."""
     core = cavity.core + 0.02 * canvas.noise("cavity wall", 22)
-    free = np.flatnonzero(canvas.labels == 0)
-    in_cavity = _paint_cavity(canvas, landmarks, free, core, balance)
+    share = _Share(canvas)
+    in_cavity_ml = _paint_cavity(canvas, landmarks, share, core, balance)
     thickness = _fat_thickness(canvas, landmarks)
-    free = free[canvas.labels[free] == 0]
+    free = share.free()
     # Subcutaneous fat: the outermost voxels, measured in the thickness that fat has at that place.
     outermost = (canvas.depth[free] + canvas.noise("fat border", 7, free)) / thickness[free]
-    canvas.labels[_least(free, outermost, balance.subcutaneous)] = LABEL["subcutaneous_fat"]
-    free = free[canvas.labels[free] == 0]
-    connective = balance.visceral + balance.gas + balance.other - in_cavity
+    share.give("subcutaneous_fat", free, outermost, balance.subcutaneous)
+    free = share.free()
     sheets = np.abs(canvas.noise("connective sheets", 10, free, z_stretch=2.5))
     sheets *= (0.5 + 0.5 * np.clip(canvas.depth[free] / 12, 0, 1.5)) * np.clip(thickness[free] / 5, 0.35, 1)
-    canvas.labels[_least(free, sheets, connective)] = LABEL["connective_tissue"]
-    free = free[canvas.labels[free] == 0]
+    share.give("connective_tissue", free, sheets, balance.visceral + balance.gas + balance.other - in_cavity_ml)
+    free = share.free()
     between = np.abs(canvas.noise("between muscles", 9, free, z_stretch=3.0))
     between += 0.12 * np.abs(canvas.noise("fine between muscles", 5, free))
-    canvas.labels[_least(free, between, balance.intermuscular)] = LABEL["intermuscular_fat"]
-    muscle = free[canvas.labels[free] == 0]
+    share.give("intermuscular_fat", free, between, balance.intermuscular)
+    muscle = share.free()
     canvas.labels[muscle] = LABEL["skeletal_muscle"]
     name_muscles(canvas, landmarks, muscle)
 
 
-def _least(voxels: np.ndarray, score: np.ndarray, n: int) -> np.ndarray:
-    """The n voxels of least score."""
-    n = int(np.clip(n, 0, len(voxels)))
-    return voxels[np.argpartition(score, n - 1)[:n]] if n else voxels[:0]
+class _Share:
+    """Gives free voxels away by volume: a voxel counts as much as it has room."""
+
+    def __init__(self, canvas: Canvas):
+        self.canvas, self.room_ml = canvas, canvas.room * canvas.voxel_ml
+
+    def free(self) -> np.ndarray:
+        return np.flatnonzero(self.canvas.labels == 0)
+
+    def give(self, name: str, voxels: np.ndarray, score: np.ndarray, volume_ml: float) -> np.ndarray:
+        """Label the voxels of least score until the volume is reached, and return them."""
+        chosen = voxels[least(score, self.room_ml[voxels], volume_ml)]
+        self.canvas.labels[chosen] = LABEL[name]
+        return chosen
+
+    def volume_ml(self, voxels: np.ndarray) -> float:
+        return float(self.room_ml[voxels].sum(dtype=np.float64))
 
 
-def _paint_cavity(canvas: Canvas, landmarks: Landmarks, free: np.ndarray, core: np.ndarray, balance: Balance) -> int:
-    """Fill the middle of the abdomen with visceral fat and bowel; the number of voxels used."""
-    scale, wanted = landmarks.scale, balance.visceral + balance.gas + balance.other
-    voxels = _least(free, core[free], min(wanted, int(np.isfinite(core[free]).sum())))
-    depth_in, z = core[voxels], canvas.positions[voxels, 2]
-    # Bowel follows the folds of two noise fields, thickest in a ring inside the wall, fat above and along the wall.
-    folds = np.minimum(
-        np.abs(canvas.noise("bowel folds", 13, voxels) - 0.2), np.abs(canvas.noise("bowel loops", 15, voxels) + 0.1)
-    )
-    folds += 0.12 * canvas.noise("bowel packing", 26, voxels) - 0.35 * np.exp(-(((depth_in - 0.66) / 0.2) ** 2))
-    folds += np.clip((z - landmarks.spine[L1 + 1, 2]) / (90 * scale), 0, 1.5)
-    folds += 0.6 * np.clip((depth_in - 0.86) / 0.1, 0, 2)
-    bowel = _least(voxels, folds, len(voxels) - balance.visceral)
-    canvas.labels[voxels] = LABEL["torso_fat"]
-    canvas.labels[bowel] = LABEL["small_bowel"]
-    canvas.labels[bowel[_in_colon_frame(canvas, landmarks, bowel, core)]] = LABEL["colon"]
-    bubbles = -canvas.noise("bowel gas", 12, bowel) + 5 * np.clip(core[bowel] - 0.9, 0, 1)
-    canvas.labels[_least(bowel, bubbles, balance.gas)] = LABEL["bowel_gas"]
-    return len(voxels)
-
-
-def _in_colon_frame(canvas: Canvas, landmarks: Landmarks, bowel: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """Boolean: bowel voxels of the frame that the colon makes, up both flanks and across below liver and stomach."""
-    scale = landmarks.scale
-    x, _, z = canvas.positions[bowel].T
-    flanks = (core[bowel] > 0.55) & (np.abs(x) > 75 * scale) & (z > landmarks.hip_z + 40 * scale)
-    across = z > landmarks.spine[L1 + 1, 2] - 15 * scale
-    rectum = (z < landmarks.hip_z + 40 * scale) & (np.abs(x) < 35 * scale)
-    return flanks | across | rectum
+def _paint_cavity(
+    canvas: Canvas, landmarks: Landmarks, share: _Share, core: np.ndarray, balance: Balance
+) -> float:
+    """Fill the middle of the abdomen with visceral fat and bowel; the volume (ml) used."""
+    wanted_ml = balance.visceral + balance.gas + balance.other
+    free = np.flatnonzero((canvas.labels == 0) & np.isfinite(core))
+    voxels = share.give("torso_fat", free, core[free], wanted_ml)
+    bowel = find_bowel(canvas, landmarks, cavity)
+    number, outside = bowel.nearest(canvas.positions[voxels])
+    radius = bowel.radius[number]
+    tubes = outside / radius + 0.06 * canvas.noise("bowel surface", 9, voxels) + np.clip((core[voxels] - 0.9) / 0.05, 0, 9)
+    used_ml = share.volume_ml(voxels)
+    wall = np.zeros(len(canvas), np.float32)
+    wall[voxels] = tubes
+    gut = share.give("small_bowel", voxels, tubes, used_ml - balance.visceral)
+    path = np.zeros(len(canvas), np.intp)
+    path[voxels] = number
+    number = path[gut]
+    canvas.labels[gut[bowel.part[number] == LARGE]] = LABEL["colon"]
+    # Gas rises to the front of those stretches that hold some; the wall stays.
+    above = (bowel.points[number, 1] - canvas.positions[gut, 1]) / bowel.radius[number]
+    inner = wall[gut] < np.quantile(wall[gut], 0.6) if len(gut) else np.zeros(0, bool)
+    share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 0.8 * above)[inner], balance.gas)
+    return used_ml
 
 
 def _fat_thickness(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Paint the vertebrae, the discs between them and the spinal cord."""
+"""Paint the vertebrae, and between and behind them the discs and the spinal cord."""
 
 import numpy as np
 
 from vctlib.anatomy import VERTEBRAE
-from vctlib.sources.phantom.canvas import Canvas
+from vctlib.sources.phantom.bone_layer import ROD
+from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.geometry import unit
 from vctlib.sources.phantom.landmarks import C1, C7, L1, L5, T1, T12, Landmarks
 
@@ -14,19 +15,26 @@ CANAL_BEHIND_BODY = 9.0
 
 
 def paint_spine(canvas: Canvas, landmarks: Landmarks) -> None:
-    scale = landmarks.scale
-    size = scale * (1.0 if landmarks.male else 0.92)
+    size = _size(landmarks)
     for i, name in enumerate(VERTEBRAE):
         _paint_vertebra(canvas, landmarks, i, name, size)
+
+
+def ensure_vertebrae(canvas: Canvas, landmarks: Landmarks) -> None:
+    """Give every vertebra a voxel, which at a coarse spacing its neighbours may have taken. After all other bones."""
+    for i, name in enumerate(VERTEBRAE):
+        canvas.bone_layer.ensure(LABEL[name], canvas.positions, landmarks.spine[i])
+
+
+def paint_discs_and_cord(canvas: Canvas, landmarks: Landmarks) -> None:
+    scale, size = landmarks.scale, _size(landmarks)
     for i in range(1, L5):
         _paint_disc(canvas, landmarks.spine[i], landmarks.spine[i + 1], _body_radii(i, 0.95 * size), scale)
     _paint_cord(canvas, landmarks, size)
 
 
-def ensure_vertebrae(canvas: Canvas, landmarks: Landmarks) -> None:
-    """Give every vertebra a voxel, which at a coarse spacing its neighbours may have taken. To be called last."""
-    for i, name in enumerate(VERTEBRAE):
-        canvas.ensure(name, landmarks.spine[i])
+def _size(landmarks: Landmarks) -> float:
+    return landmarks.scale * (1.0 if landmarks.male else 0.92)
 
 
 def _body_radii(i: int, size: float) -> tuple[float, float]:
@@ -49,15 +57,16 @@ def _paint_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, siz
         axis = unit(spine[min(i + 1, L5)] - spine[i - 1])
         along = relative @ axis
         radius = np.hypot(relative[:, 0] / width, (relative[:, 1] - along * axis[1]) / depth)
-        canvas.bone(name, near, np.maximum((radius - 1) * depth, np.abs(along) - half_height))
+        canvas.bone_shape(name, near, np.maximum((radius - 1) * depth, np.abs(along) - half_height), half_height)
     else:  # the atlas is a ring without a body
         ring = np.hypot(relative[:, 0] / 1.25, relative[:, 1] - 9 * size)
-        canvas.bone(name, near, np.maximum(np.abs(ring - 17 * size) - 4 * size, np.abs(relative[:, 2]) - 6 * size))
+        arch = np.maximum(np.abs(ring - 17 * size) - 4 * size, np.abs(relative[:, 2]) - 6 * size)
+        canvas.bone_shape(name, near, arch, 4 * size, ROD)
     canal = np.array([0, depth + CANAL_BEHIND_BODY * size, 0])
     from_canal = relative - canal.astype(np.float32)
     ring = np.sqrt(0.7 * from_canal[:, 0] ** 2 + from_canal[:, 1] ** 2)
     arch = np.maximum(np.abs(ring - 9 * size) - 3.2 * size, np.abs(from_canal[:, 2] + 3) - 0.8 * half_height)
-    canvas.bone(name, near, arch)
+    canvas.bone_shape(name, near, arch, 3.2 * size)
     length = NECK_SPINE_LENGTHS[i] if neck else 34 if chest else 30
     slope = 0.75 if T1 + 2 <= i < T12 else 0.3
     root = centre + [0, depth + 18 * size, 0]

@@ -18,7 +18,7 @@ CARTILAGE = ("costal_cartilages",)  # counted as bone by the label tables, but w
 
 SOFT_TISSUE_HU = 40.0  # organs not listed below
 HU = {
-    "connective_tissue": 25, "subcutaneous_fat": -102, "torso_fat": -98, "intermuscular_fat": -75,
+    "connective_tissue": 25, "skin": 50, "subcutaneous_fat": -102, "torso_fat": -98, "intermuscular_fat": -75,
     "small_bowel": 26, "colon": 26, "bowel_gas": -720, "brain": 36, "subarachnoid_space": 9, "spinal_cord": 32,
     "eye": 12, "trachea": -980, "nasal_cavity": -980, "esophagus": 32, "thyroid_gland": 90, "heart": 42, "aorta": 44,
     "inferior_vena_cava": 40, "superior_vena_cava": 40, "liver": 58, "gallbladder": 10, "spleen": 50, "stomach": 22,
@@ -31,7 +31,7 @@ def density_g_per_ml(hounsfield):
     return (hounsfield - AIR_HU) / 1000
 
 
-def mean_hu(person: Person) -> np.ndarray:
+def mean_hu(person: Person, seed: int) -> np.ndarray:
     """Mean HU by label number of `TOTAL`, (256,). Bones are left at soft tissue: their HU depends on depth.
 
     Muscle loses density with age and fat.
