@@ -71,7 +71,8 @@ _APPENDICULAR_EXTRA = (
 ).split()
 _TISSUE_EXTRA = "subcutaneous_fat torso_fat intermuscular_fat skeletal_muscle".split()
 _OTHER_EXTRA = (
-    "mandible intervertebral_discs eye subarachnoid_space nasal_cavity bowel_gas uterus connective_tissue skin breast"
+    "mandible intervertebral_discs eye subarachnoid_space nasal_cavity bowel_gas uterus connective_tissue skin breast "
+    "pulmonary_artery blood_vessel"
 ).split()
 
 TOTAL: LabelTable = MappingProxyType(

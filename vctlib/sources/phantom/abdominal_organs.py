@@ -3,9 +3,12 @@
 import numpy as np
 
 from vctlib.sources.phantom.canvas import Canvas, random_stream
-from vctlib.sources.phantom.geometry import ellipsoid_radius, rotation
+from vctlib.sources.phantom.geometry import ellipsoid_radius, rotation, shape_factor
 from vctlib.sources.phantom.landmarks import L1, L5, T12, Landmarks
 from vctlib.sources.phantom.ribcage import Diaphragm, RibCage
+
+
+SINUS_SHARE = 0.12  # fat and pelvis inside the kidney, of its parenchyma; a choice
 
 
 class Cavity:
@@ -68,9 +71,14 @@ def paint_abdominal_organs(
     _paint_pelvic(canvas, landmarks, cavity, wobble, rng)
 
 
-def _grow(canvas, cavity, wobble, name, centre, radii, volume_ml, axes=None, allowed=None) -> None:
-    radius = ellipsoid_radius(canvas.positions[cavity.voxels], centre, radii, axes) + wobble
+def _grow(canvas, cavity, wobble, name, centre, radii, volume_ml, axes=None, allowed=None, spread=0.10) -> np.ndarray:
+    """Paint an organ as an ellipsoid of a shape of its own; the radius (n,) of `cavity.voxels` in it, 1 at its surface
+    before the volume is met. `spread` is the SD of the shape's reach in any direction."""
+    points = canvas.positions[cavity.voxels]
+    factor = shape_factor(points, centre, random_stream(canvas.seed, f"{name} shape"), spread)
+    radius = ellipsoid_radius(points, centre, radii, axes) / factor + wobble
     canvas.pick(name, cavity.voxels, radius, volume_ml, cavity.inside if allowed is None else allowed)
+    return radius
 
 
 def _paint_upper(canvas, landmarks, cage, diaphragm, cavity, wobble, rng) -> None:
@@ -87,6 +95,9 @@ def _paint_upper(canvas, landmarks, cage, diaphragm, cavity, wobble, rng) -> Non
     left = ellipsoid_radius(points, left_centre, np.array([75, 38, 38]) * scale)
     size = (landmarks.person.weight_kg / 78) ** 0.5 * scale
     liver_ml = (1650 if male else 1400) * size * rng.normal(1, 0.16)
+    shape = random_stream(canvas.seed, "liver shape")
+    right = right / shape_factor(points, [-0.50 * width, y, z], shape, 0.07)
+    left = left / shape_factor(points, left_centre, shape, 0.15)
     canvas.pick("liver", cavity.voxels, np.minimum(right + wobble, left), liver_ml, cavity.inside)
     left_z = diaphragm.left_top
     spleen_ml = (230 if male else 185) * np.exp(rng.normal(0, 0.30))
@@ -110,8 +121,13 @@ def _paint_kidneys(canvas, landmarks, cavity, wobble, rng) -> None:
         centre = [sign * 58 * scale, float(landmarks.spine_at(z)[1]) + 2 * scale, z]
         volume_ml = (175 if landmarks.male else 150) * rng.normal(1, 0.13) * scale**1.5
         volume_ml *= 1 - 0.003 * max(0, landmarks.age - 50)
-        axes = rotation([0, 1, 0], sign * 0.22)
-        _grow(canvas, cavity, wobble, f"kidney_{side}", centre, np.array([26, 21, 53]) * scale, volume_ml, axes)
+        axes, radii = rotation([0, 1, 0], sign * 0.22), np.array([26, 21, 53]) * scale
+        name, with_sinus = f"kidney_{side}", volume_ml * (1 + SINUS_SHARE)
+        _grow(canvas, cavity, 0.6 * wobble, name, centre, radii, with_sinus, axes, spread=0.06)
+        sinus = ellipsoid_radius(
+            canvas.positions[cavity.voxels], centre - [sign * 11 * scale, 4 * scale, 0], [11, 8, 24], axes
+        )
+        canvas.convert(name, "torso_fat", cavity.voxels, sinus, volume_ml * SINUS_SHARE)
 
 
 def pelvic_y(landmarks: Landmarks) -> float:

@@ -28,7 +28,7 @@ def random_stream(seed: int, name: str) -> np.random.Generator:
 class Canvas:
     """Voxels of one body: `index` (n, 3), `positions` (n, 3) in mm (body frame), `coverage` (n,) the share of a voxel
     inside the body, `skin` (n,) the share that is skin, `depth` (n,) mm under its surface, `labels` (n,) numbers of
-    `TOTAL` (0: not painted yet).
+    `TOTAL` (0: not painted yet), `contrast_hu` (n,) what a place adds to the mean HU of its structure.
 
     After `settle_bones`: `bones`, `bone_share` (n,) and `is_bone` (n,), the voxels that count as bone. `labels` goes
     on under them, for what bone leaves of those voxels.
@@ -45,6 +45,7 @@ class Canvas:
         skin = np.minimum(self.depth + half, skin_mm) - np.maximum(self.depth - half, 0)
         self.skin = np.clip(skin / grid.spacing, 0, self.coverage).astype(np.float32)
         self.labels = np.zeros(len(x), np.uint8)
+        self.contrast_hu = np.zeros(len(x), np.float32)
         self.bone_layer = BoneLayer(len(x), grid.spacing)
         self.bones: Bones | None = None
         self.bone_share = np.zeros(len(x), np.float32)
@@ -121,19 +122,26 @@ class Canvas:
         if n > 0:
             self.labels[voxels[np.argpartition(score, n - 1)[:n]]] = LABEL[name]
 
-    def tube(self, name: str, path, start_radius: float, end_radius: float, over: bool = False) -> None:
-        """Label the voxels that a tube along a path (k, 3) fills most, as many as it has volume.
+    def convert(self, source: str, name: str, voxels: np.ndarray, score: np.ndarray, volume_ml: float) -> None:
+        """Give another label to the voxels of least score of a structure, until the volume is reached."""
+        own = np.flatnonzero(self.labels[voxels] == LABEL[source])
+        n = min(round(volume_ml / self.voxel_ml), len(own))
+        if n > 0:
+            self.labels[voxels[own[np.argpartition(score[own], n - 1)[:n]]]] = LABEL[name]
+
+    def tube(self, name: str, path, radii, over: bool = False) -> None:
+        """Label the voxels that a tube of some radii (k,) along a path (k, 3) fills most, as many as it has volume.
 
         Only free voxels, or with `over` all that are not bone.
         """
-        path = np.asarray(path)
-        radii = np.linspace(start_radius, end_radius, len(path))
+        path, radii = np.asarray(path), np.asarray(radii, float)
         near = self.around(path, radii.max() + self.spacing)
         points = self.positions[near]
         distance, radius = np.full(len(near), np.inf, np.float32), np.full(len(near), radii.max(), np.float32)
         for start, end, r0, r1 in zip(path[:-1], path[1:], radii[:-1], radii[1:], strict=True):
-            low, high = np.minimum(start, end) - max(r0, r1) - self.spacing, np.maximum(start, end) + max(r0, r1) + self.spacing
-            box = np.flatnonzero(((points >= low) & (points <= high)).all(1))
+            reach = max(r0, r1) + self.spacing
+            in_box = (points >= np.minimum(start, end) - reach) & (points <= np.maximum(start, end) + reach)
+            box = np.flatnonzero(in_box.all(1))
             here = capsule_distance(points[box], start, end, r0, r1)
             closer = here < distance[box]
             distance[box[closer]], radius[box[closer]] = here[closer], (r0 + r1) / 2

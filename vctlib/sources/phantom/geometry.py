@@ -60,3 +60,16 @@ def ellipsoid_radius(points: np.ndarray, centre, radii, axes: np.ndarray | None 
     if axes is not None:
         relative = relative @ np.asarray(axes, np.float32)
     return np.linalg.norm(relative / np.asarray(radii, np.float32), axis=1)
+
+
+def shape_factor(points: np.ndarray, centre, rng: np.random.Generator, spread: float) -> np.ndarray:
+    """How much farther than usual a random organ reaches in the direction of points (n, 3): mean 1, SD `spread`.
+
+    Spherical harmonics of degree two and three, whose coefficients are the modes of an organ's shape.
+    """
+    relative = points - np.asarray(centre, np.float32)
+    x, y, z = (relative / np.maximum(np.linalg.norm(relative, axis=1, keepdims=True), 1e-6)).T
+    modes = [x * y, y * z, z * x, (x * x - y * y) / 2, (3 * z * z - 1) / 12**0.5]
+    modes += [2.65 * x * y * z, 0.66 * x * (5 * z * z - 1), 0.66 * y * (5 * z * z - 1), 1.32 * z * (x * x - y * y)]
+    weights = rng.normal(0, spread * (15 / (2 * len(modes))) ** 0.5, len(modes))
+    return np.maximum(1 + np.tensordot(weights.astype(np.float32), np.stack(modes), 1), 0.4)

@@ -64,15 +64,20 @@ def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
     fat = where(FAT_IDS)
     add(fat, 6 * fine[fat] + 14 * np.clip(coarse[fat] - 1.7, 0, 2))  # septa
     lung = where(LUNG_IDS)
-    sheets = np.clip(0.13 - np.abs(canvas.noise("lung vessels", 5, lung)), 0, 0.13) / 0.13
-    vessels = 420 * sheets * (canvas.noise("vessel density", 12, lung) > -0.1)
-    add(lung, vessels + 0.75 * canvas.positions[lung, 1])  # blood settles to the back of a body that lies on it
+    add(lung, 25 * coarse[lung] + 0.75 * canvas.positions[lung, 1])  # blood settles to the back of a body lying on it
     brain = where([LABEL["brain"]])
     add(brain, np.where(np.abs(canvas.noise("brain folds", 8, brain)) < 0.35, -4.0, 3.0))
     bowel = where([LABEL[name] for name in BOWEL])
-    walls = np.where(np.abs(canvas.noise("bowel walls", 11, bowel)) < 0.30, 14.0, -9.0)
-    add(bowel, walls + 8 * fine[bowel])
+    add(bowel, 6 * fine[bowel] + 8 * canvas.noise("bowel content", 11, bowel))
+    _add_contrast(canvas, hounsfield, room)
     return hounsfield
+
+
+def _add_contrast(canvas: Canvas, hounsfield: np.ndarray, room: np.ndarray) -> None:
+    """Add what painters drew inside structures, less its mean over each structure."""
+    weight = np.bincount(canvas.labels, room, 256)
+    mean = np.bincount(canvas.labels, room * canvas.contrast_hu, 256) / np.maximum(weight, 1e-9)
+    hounsfield += canvas.contrast_hu - mean[canvas.labels].astype(np.float32)
 
 
 def mixed_hu(canvas: Canvas, soft_hounsfield: np.ndarray, bone_hounsfield: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from vctlib.sources.phantom.canvas import LABEL, Canvas, least
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.muscles import name_muscles
 
+BOWEL_CONTENT_HU = -22.0  # less than the wall
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
 
 
@@ -77,7 +78,9 @@ def _paint_cavity(
     # Gas rises to the front of those stretches that hold some; the wall stays.
     above = (bowel.points[number, 1] - canvas.positions[gut, 1]) / bowel.radius[number]
     inner = wall[gut] < np.quantile(wall[gut], 0.6) if len(gut) else np.zeros(0, bool)
-    share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 0.8 * above)[inner], balance.gas)
+    canvas.contrast_hu[gut] = np.where(inner, BOWEL_CONTENT_HU, 0)
+    gas = share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 0.8 * above)[inner], balance.gas)
+    canvas.contrast_hu[gas] = 0
     return used_ml
 
 

@@ -1,11 +1,13 @@
-"""Paint heart, great vessels, airway, oesophagus, thyroid and lungs; what is left in the chest is mediastinal fat."""
+"""Paint heart, airway, oesophagus, thyroid and lungs; what is left in the chest is mediastinal fat."""
 
 import numpy as np
 
 from vctlib.sources.phantom.canvas import Canvas, random_stream
-from vctlib.sources.phantom.geometry import ellipsoid_radius, rotation
-from vctlib.sources.phantom.landmarks import C7, L5, T1, Landmarks
+from vctlib.sources.phantom.geometry import ellipsoid_radius, outward, rotation, shape_factor
+from vctlib.sources.phantom.landmarks import C7, T1, Landmarks
+from vctlib.sources.phantom.lung_tree import paint_lung_vessels
 from vctlib.sources.phantom.ribcage import CagePosition, Diaphragm, RibCage
+from vctlib.sources.phantom.vessels import lung_hilum, paint_vessels
 
 PLEURA = 9.5  # the lungs end this far inside the surface of the rib cage, mm
 
@@ -25,10 +27,11 @@ def paint_thoracic_organs(canvas: Canvas, landmarks: Landmarks, cage: RibCage, d
     dome = diaphragm.height(points, position)
     heart = _heart_centre(scale, cage, diaphragm)
     _paint_heart(canvas, landmarks, voxels, heart, ripple, points[:, 2] > dome - 12 * scale)
-    _paint_vessels(canvas, landmarks, cage, heart)
+    paint_vessels(canvas, landmarks, cage, heart)
     _paint_airway(canvas, landmarks)
     above = points[:, 2] > dome + 1.5 * ripple
     _paint_lungs(canvas, landmarks, voxels, ripple, above & (points[:, 2] < spine[T1, 2] + 14 * scale))
+    paint_lung_vessels(canvas, landmarks)
     canvas.fill("torso_fat", voxels, above)
 
 
@@ -38,30 +41,23 @@ def _heart_centre(scale: float, cage: RibCage, diaphragm: Diaphragm) -> np.ndarr
 
 
 def _paint_heart(canvas: Canvas, landmarks: Landmarks, voxels, centre, ripple, above_diaphragm) -> None:
-    rng = random_stream(canvas.seed, "heart")
-    volume_ml = (690 if landmarks.male else 540) * landmarks.scale**2
+    """The heart with its four chambers; fat lies in the groove between atria and ventricles."""
+    rng, scale = random_stream(canvas.seed, "heart"), landmarks.scale
+    volume_ml = (690 if landmarks.male else 540) * scale**2
     volume_ml *= rng.normal(1, 0.13) * (1 + 0.002 * (landmarks.age - 50))
     axes = rotation([0, 1, 0], -0.75) @ rotation([1, 0, 0], -0.5)  # the apex points left, forwards and down
-    radius = ellipsoid_radius(canvas.positions[voxels], centre, [44, 45, 64], axes)
-    canvas.pick("heart", voxels, radius + 0.04 * ripple, volume_ml, above_diaphragm)
-
-
-def _paint_vessels(canvas: Canvas, landmarks: Landmarks, cage: RibCage, heart: np.ndarray) -> None:
-    scale, spine = landmarks.scale, landmarks.spine
-    radius = (12.5 if landmarks.male else 11) * scale * (1 + 0.004 * (landmarks.age - 50))
-    arch_z = spine[T1 + 3, 2]
-    arch = np.array([8 * scale, (cage.front(arch_z) + spine[T1 + 3, 1]) / 2 + 6 * scale, arch_z + 4 * scale])
-    below_arch = np.array([-12 * scale, arch[1] - 14 * scale, spine[T1 + 4, 2]])
-    ascending = [heart + np.array([-20, 8, 22]) * scale, below_arch]
-    descending = [spine[T1 + 4] + np.array([22, -4, 0]) * scale - [0, 0.3 * radius, 0]]
-    for i in range(T1 + 5, L5):  # it runs from beside the spine to before it
-        aside, before = np.interp(i, [12, 23], [24, 6]), 16 if i < 19 else 32
-        descending.append(spine[i] + np.array([aside, -before, 0]) * scale)
-    canvas.tube("aorta", [*ascending, arch, *descending], 1.1 * radius, 0.75 * radius)
-    lower_cava = [spine[i] + np.array([-22, -24 if i >= 19 else -20, 0]) * scale for i in range(14, 24)]
-    canvas.tube("inferior_vena_cava", lower_cava, 10 * scale, 9 * scale)
-    upper_cava = [heart + np.array([-28, 6, 30]) * scale, np.array([-22 * scale, arch[1], spine[T1 + 1, 2]])]
-    canvas.tube("superior_vena_cava", upper_cava, 10 * scale, 9 * scale)
+    points = canvas.positions[voxels]
+    factor = shape_factor(points, centre, rng, 0.06)
+    radius = ellipsoid_radius(points, centre, [44, 45, 64], axes) / factor + 0.03 * ripple
+    along = (points - centre.astype(np.float32)) @ axes[:, 2].astype(np.float32) / scale  # towards the base
+    groove = 0.30 * np.exp(-(((along - 22) / 7) ** 2))
+    canvas.pick("heart", voxels, radius + groove * np.clip((radius - 0.6) / 0.4, 0, 1), volume_ml, above_diaphragm)
+    across = (points - centre.astype(np.float32)) @ axes[:, 0].astype(np.float32) / scale
+    for left, base in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
+        middle = np.hypot(across - 17 * left, (along - (38 if base else -8)) / (1.0 if base else 1.9))
+        size = {(1, 0): 17, (-1, 0): 19, (1, 1): 18, (-1, 1): 18}[left, base]
+        blood = voxels[(middle < size) & (radius < 0.82)]
+        canvas.contrast_hu[blood[canvas.is_any("heart")[blood]]] = -8.0  # blood, less dense than its muscle
 
 
 def _paint_airway(canvas: Canvas, landmarks: Landmarks) -> None:
@@ -71,13 +67,18 @@ def _paint_airway(canvas: Canvas, landmarks: Landmarks) -> None:
         return spine[i] + np.array([x, y, z]) * scale
 
     carina = before(T1 + 3, 0, -26)
-    canvas.tube("trachea", [before(C7, 0, -28), carina], 9 * scale, 8.5 * scale)
-    canvas.tube("trachea", [carina, before(T1 + 5, -28, -24)], 7.5 * scale, 6 * scale)
-    canvas.tube("trachea", [carina, before(T1 + 5, 30, -22)], 7 * scale, 5.5 * scale)
-    canvas.tube("esophagus", [before(i, 4, -18) for i in range(T1, T1 + 11)], 6.5 * scale, 6.5 * scale)
+    canvas.tube("trachea", [before(C7, 0, -28), carina], [9 * scale, 8.5 * scale])
+    for sign, radius in ((-1, 7.5), (1, 6.5)):
+        hilum = lung_hilum(landmarks, sign) + np.array([-4 * sign, 8, 4]) * scale
+        canvas.tube("trachea", [carina, hilum], [radius * scale, 5.5 * scale])
+        out = outward(scale, sign)
+        for branch in (out(16, -6, 22), out(18, 8, -34)) + ((out(18, -22, -14),) if sign < 0 else ()):
+            canvas.tube("trachea", [hilum, hilum + branch], [4.6 * scale, 3.4 * scale])  # lobar bronchi
+    gullet = [before(i, 4, -18) for i in range(C7, T1 + 11)]
+    canvas.tube("esophagus", gullet, [6.5 * scale] * len(gullet))
     for sign in (1, -1):
         lobe = [before(C7, sign * 16, -24, 12), before(C7, sign * 15, -26, -12)]
-        canvas.tube("thyroid_gland", lobe, 8 * scale, 7 * scale)
+        canvas.tube("thyroid_gland", lobe, [8 * scale, 7 * scale])
 
 
 def _paint_lungs(canvas: Canvas, landmarks: Landmarks, voxels: np.ndarray, ripple: np.ndarray, where) -> None:

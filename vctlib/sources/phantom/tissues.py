@@ -16,12 +16,19 @@ LUNG_IDS, MUSCLE_IDS = ids_where(TOTAL, tissue_is="lung"), ids_where(TOTAL, tiss
 FAT_IDS, BONE_IDS = ids_where(TOTAL, tissue_is="fat"), ids_where(TOTAL, tissue_is="bone")
 CARTILAGE = ("costal_cartilages",)  # counted as bone by the label tables, but without a cortex
 
+VESSELS = (
+    "aorta inferior_vena_cava superior_vena_cava pulmonary_vein pulmonary_artery blood_vessel brachiocephalic_trunk "
+    "subclavian_artery_right subclavian_artery_left common_carotid_artery_right common_carotid_artery_left "
+    "brachiocephalic_vein_left brachiocephalic_vein_right portal_vein_and_splenic_vein iliac_artery_left "
+    "iliac_artery_right iliac_vena_left iliac_vena_right"
+).split()
+
 SOFT_TISSUE_HU = 40.0  # organs not listed below
 HU = {
     "connective_tissue": 25, "skin": 50, "subcutaneous_fat": -102, "torso_fat": -98, "intermuscular_fat": -75,
     "small_bowel": 26, "colon": 26, "bowel_gas": -720, "brain": 36, "subarachnoid_space": 9, "spinal_cord": 32,
-    "eye": 12, "trachea": -980, "nasal_cavity": -980, "esophagus": 32, "thyroid_gland": 90, "heart": 42, "aorta": 44,
-    "inferior_vena_cava": 40, "superior_vena_cava": 40, "liver": 58, "gallbladder": 10, "spleen": 50, "stomach": 22,
+    "eye": 12, "trachea": -980, "nasal_cavity": -980, "esophagus": 32, "thyroid_gland": 90, "heart": 42,
+    **dict.fromkeys(VESSELS, 42), "liver": 58, "gallbladder": 10, "spleen": 50, "stomach": 22,
     "pancreas": 38, "kidney_right": 33, "kidney_left": 33, "urinary_bladder": 7, "prostate": 36, "uterus": 42,
     "intervertebral_discs": 85, "costal_cartilages": 105,
 }  # fmt: skip
