@@ -75,8 +75,18 @@ _OTHER_EXTRA = (
     "pulmonary_artery blood_vessel"
 ).split()
 
+# Muscles of TotalSegmentator's tasks `thigh_shoulder_muscles`, `abdominal_muscles` and `headneck_muscles`, and of none.
+_MUSCLES = (
+    "quadriceps_femoris sartorius thigh_medial_compartment thigh_posterior_compartment deltoid supraspinatus "
+    "infraspinatus subscapularis teres_major triceps_brachii pectoralis_minor serratus_anterior pectoralis_major "
+    "rectus_abdominis latissimus_dorsi trapezius external_oblique internal_oblique quadratus_lumborum "
+    "sternocleidomastoid masseter temporalis "
+    "biceps_brachii forearm_flexors forearm_extensors calf_posterior_compartment leg_anterior_compartment"
+).split()
+_MUSCLES_EXTRA = [f"{name}_{side}" for name in _MUSCLES for side in ("left", "right")]
+
 TOTAL: LabelTable = MappingProxyType(
-    dict(enumerate(_TOTAL_117 + _APPENDICULAR_EXTRA + _TISSUE_EXTRA + _OTHER_EXTRA, start=1))
+    dict(enumerate(_TOTAL_117 + _APPENDICULAR_EXTRA + _TISSUE_EXTRA + _OTHER_EXTRA + _MUSCLES_EXTRA, start=1))
 )
 
 PAPER16: LabelTable = MappingProxyType(
@@ -137,7 +147,7 @@ def tissue(name: str) -> str:
     """`fat`, `muscle`, `bone`, `lung`, `gas`, `skin` or `organ` (everything else inside the body)."""
     if name.endswith("_fat"):
         return "fat"
-    if name == "skeletal_muscle":
+    if name == "skeletal_muscle" or stem(name) in _MUSCLES:
         return "muscle"
     if name in ("bowel_gas", "trachea", "nasal_cavity"):
         return "gas"
@@ -156,8 +166,8 @@ def _measure_name(name: str) -> str | None:
     names = set(MEASURE.values())
     if name in names:
         return name
-    if name == "breast":
-        return "connective_tissue"
+    if stem(name) in _MUSCLES:
+        return "skeletal_muscle"
     category = paper_class(name)
     if category in names:
         return category

@@ -7,7 +7,6 @@ from vctlib.sources.phantom.geometry import ellipsoid_radius, rotation, shape_fa
 from vctlib.sources.phantom.landmarks import L1, L5, T12, Landmarks
 from vctlib.sources.phantom.ribcage import Diaphragm, RibCage
 
-
 SINUS_SHARE = 0.12  # fat and pelvis inside the kidney, of its parenchyma; a choice
 
 

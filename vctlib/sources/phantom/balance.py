@@ -44,9 +44,7 @@ def solve_balance(fixed: FixedParts, person: Person, seed: int) -> Balance:
     """
     density = density_g_per_ml(mean_hu(person, seed))
     names = ("subcutaneous_fat", "torso_fat", "intermuscular_fat", "skeletal_muscle", "bowel_gas", "small_bowel")
-    g_subcutaneous, g_visceral, g_between, g_muscle, g_gas, g_other = (
-        density[LABEL[name]] for name in names
-    )
+    g_subcutaneous, g_visceral, g_between, g_muscle, g_gas, g_other = (density[LABEL[name]] for name in names)
     fat_share, muscle_share = person.body_fat_percent / 100, person.muscle_percent / 100
     visceral_share, between_share = _visceral_share(person, seed), _intermuscular_share(person, seed)
     gas = min(random_stream(seed, "bowel gas").uniform(*GAS_ML), 0.15 * fixed.free_in_cavity_ml)

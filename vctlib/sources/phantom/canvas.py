@@ -168,7 +168,9 @@ class Canvas:
         kind = (PLATE, ROD, BALL)[int((radii < 1.6 * radii.min()).sum()) - 1]
         self.bone_layer.add(LABEL[name], near, distance, radii.min(), kind)
 
-    def bone_shape(self, name: str, voxels: np.ndarray, distance: np.ndarray, half_thickness, kind: int = PLATE) -> None:
+    def bone_shape(
+        self, name: str, voxels: np.ndarray, distance: np.ndarray, half_thickness, kind: int = PLATE
+    ) -> None:
         """Any other shape: `distance` (m,) mm outside its surface at some voxels, half its thickness in mm."""
         self.bone_layer.add(LABEL[name], voxels, distance, half_thickness, kind)
 
@@ -199,4 +201,6 @@ def _skin_depth(coverage: np.ndarray, spacing: float) -> np.ndarray:
     inside = coverage >= 0.5
     distance, nearest = ndi.distance_transform_edt(inside, sampling=spacing, return_indices=True)
     depth = distance - (0.5 - coverage[tuple(nearest)]) * spacing
-    return np.where(inside, np.maximum(depth, (coverage - 0.5) * spacing), (coverage - 0.5) * spacing).astype(np.float32)
+    return np.where(inside, np.maximum(depth, (coverage - 0.5) * spacing), (coverage - 0.5) * spacing).astype(
+        np.float32
+    )

@@ -33,9 +33,7 @@ def paint_skull(canvas: Canvas, landmarks: Landmarks) -> None:
     half, behind_chin = np.array([14, 0, 0]) * landmarks.scale, _chin(landmarks, between_eyes[1]) + [0, 2, 0]
     teeth = between_eyes + np.array([0, 6, -50]) * landmarks.scale
     canvas.bone_capsule("skull", teeth + half, teeth - half, 8 * landmarks.scale, 8 * landmarks.scale)
-    canvas.bone_capsule(
-        "mandible", behind_chin + half, behind_chin - half, 10 * landmarks.scale, 10 * landmarks.scale
-    )
+    canvas.bone_capsule("mandible", behind_chin + half, behind_chin - half, 10 * landmarks.scale, 10 * landmarks.scale)
     for _, centre, radii in _hollows(landmarks):
         near = canvas.around(centre, radii.max() + canvas.spacing)
         distance = (ellipsoid_radius(canvas.positions[near], centre, radii) - 1) * radii.min()

@@ -13,6 +13,7 @@ from vctlib.sources.phantom.canvas import random_stream
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import TRUNK, PosedBody
 
+REFERENCE_HEIGHT_CM = 175.0  # of the person that the sizes in this folder belong to
 C1, C7, T1, T12, L1, L5 = 0, 6, 7, 18, 19, 23  # rows of `Landmarks.spine`, numbered as in `anatomy.VERTEBRAE`
 
 
@@ -81,7 +82,7 @@ class Landmarks:
 
 
 def find_landmarks(body: PosedBody, person: Person, seed: int) -> Landmarks:
-    scale = person.height_cm / 175.0
+    scale = person.height_cm / REFERENCE_HEIGHT_CM
     hip_z = (body.joint("upperleg02.L")[2] + body.joint("upperleg02.R")[2]) / 2 + 20 * scale
     c1_z = body.joint("head")[2] + 2 * scale
     heights = np.arange(hip_z - 120 * scale, c1_z, 8.0)

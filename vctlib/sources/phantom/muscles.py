@@ -1,4 +1,4 @@
-"""Name the muscles that are measured on their own: back extensors, iliopsoas and the gluteal muscles."""
+"""Name the muscles, first those that are measured on their own: back extensors, iliopsoas, gluteal muscles."""
 
 import numpy as np
 
@@ -6,42 +6,61 @@ from vctlib.sources.phantom.abdominal_organs import pelvic_y
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
 from vctlib.sources.phantom.geometry import capsule_distance, ellipsoid_radius, outward, plate_distance, rotation
 from vctlib.sources.phantom.landmarks import L1, L5, Landmarks
+from vctlib.sources.phantom.muscle_map import muscle_of
+from vctlib.sources.phantom.ribcage import RibCage
 
 # Shares of all skeletal muscle: mean and relative spread.
 AUTOCHTHON_SHARE, ILIOPSOAS_SHARE, GLUTEUS_SHARE = (0.058, 0.05), (0.030, 0.06), (0.098, 0.05)
+GLUTEI = ("gluteus_maximus", "gluteus_medius", "gluteus_minimus")
 FAR = 9.0  # score of a voxel that cannot belong to the muscle
 FARTHEST = 4.0  # score at which a muscle ends even if its volume is not reached
 
 
-def name_muscles(canvas: Canvas, landmarks: Landmarks, muscle: np.ndarray) -> None:
-    """Relabel the best placed of the muscle's voxels."""
+def name_muscles(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels: np.ndarray) -> np.ndarray:
+    """Label numbers (m,) of the muscles that voxels (m,) belong to, the fat between them included.
+
+    The muscles that are measured take their shares of all of it; the others what is nearest to them.
+    """
     rng = random_stream(canvas.seed, "muscle shares")
-    points = canvas.positions[muscle]
-    n_muscle = len(muscle)
+    points, owner = canvas.positions[voxels], muscle_of(canvas, landmarks, cage, voxels)
+    taken = np.zeros(len(voxels), bool)
 
     def take(score: np.ndarray, share: tuple[float, float]) -> np.ndarray:
         """Boolean: the free voxels of least score that make up the share."""
-        n = int(share[0] * rng.normal(1, share[1]) * n_muscle)
-        score = np.where(canvas.labels[muscle] == LABEL["skeletal_muscle"], score, np.inf)
-        chosen = np.zeros(n_muscle, bool)
+        n = int(share[0] * rng.normal(1, share[1]) * len(voxels))
+        chosen = np.zeros(len(voxels), bool)
         if n:
-            chosen[np.argpartition(score, n)[:n]] = True
-        return chosen & (score < FARTHEST)
+            chosen[np.argpartition(np.where(taken, np.inf, score), n)[:n]] = True
+        chosen &= ~taken & (score < FARTHEST)
+        taken[chosen] = True
+        return chosen
+
+    def label(name: str, chosen: np.ndarray, x: np.ndarray) -> None:
+        owner[chosen] = np.where(x[chosen] > 0, LABEL[f"{name}_left"], LABEL[f"{name}_right"])
 
     spine_x, _ = landmarks.spine_at(points[:, 2])
-    back = take(_autochthon_score(points, landmarks), AUTOCHTHON_SHARE)
-    _label_by_side(canvas, "autochthon", muscle[back], (points[:, 0] - spine_x)[back])
-    psoas = take(_iliopsoas_score(points, landmarks), ILIOPSOAS_SHARE)
-    _label_by_side(canvas, "iliopsoas", muscle[psoas], points[psoas, 0])
-    maximus, medius = _gluteus_scores(points, landmarks)
-    gluteus = take(np.minimum(maximus, medius), GLUTEUS_SHARE)
-    behind = maximus <= medius
-    for name, part in (("gluteus_maximus", gluteus & behind), ("gluteus_medius", gluteus & ~behind)):
-        _label_by_side(canvas, name, muscle[part], points[part, 0])
+    label("autochthon", take(_autochthon_score(points, landmarks), AUTOCHTHON_SHARE), points[:, 0] - spine_x)
+    label("iliopsoas", take(_iliopsoas_score(points, landmarks), ILIOPSOAS_SHARE), points[:, 0])
+    scores = _gluteus_scores(points, landmarks)
+    gluteus, nearest = take(scores.min(0), GLUTEUS_SHARE), scores.argmin(0)
+    for number, name in enumerate(GLUTEI):
+        label(name, gluteus & (nearest == number), points[:, 0])
+    return owner
 
 
-def _label_by_side(canvas: Canvas, name: str, voxels: np.ndarray, x: np.ndarray) -> None:
-    canvas.labels[voxels] = np.where(x > 0, LABEL[f"{name}_left"], LABEL[f"{name}_right"])
+def between_muscles(canvas: Canvas, voxels: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Share (m,) of a voxel's six neighbours that belong to another muscle than it does."""
+    dense = np.zeros(np.array(canvas.grid.shape) + 2, np.uint8)
+    index = canvas.index[voxels] + 1
+    dense[tuple(index.T)] = owner
+    other = np.zeros(len(voxels), np.float32)
+    for axis in range(3):
+        for step in (-1, 1):
+            neighbour = index.copy()
+            neighbour[:, axis] += step
+            there = dense[tuple(neighbour.T)]
+            other += (there != owner) & (there > 0)
+    return other / 6
 
 
 def _autochthon_score(points: np.ndarray, landmarks: Landmarks) -> np.ndarray:
@@ -76,17 +95,17 @@ def _iliopsoas_score(points: np.ndarray, landmarks: Landmarks) -> np.ndarray:
     return score
 
 
-def _gluteus_scores(points: np.ndarray, landmarks: Landmarks) -> tuple[np.ndarray, np.ndarray]:
-    """Maximus behind the hip joints, medius on the outside of the iliac wings."""
-    scale = landmarks.scale
+def _gluteus_scores(points: np.ndarray, landmarks: Landmarks) -> np.ndarray:
+    """Scores (3, m) of `GLUTEI`: maximus behind the hip joints, medius on the iliac wings, minimus under it."""
+    scale, wide = landmarks.scale, landmarks.pelvis_width
     centre = np.array([0, landmarks.spine[L5, 1], landmarks.hip_z])
-    maximus, medius = (np.full(len(points), FAR, np.float32) for _ in range(2))
+    scores = np.full((3, len(points)), FAR, np.float32)
     for sign in (1, -1):
         out = outward(scale, sign)
         axes = rotation([0, 1, 0], -0.35 * sign)
         behind = ellipsoid_radius(points, centre + out(92, 58, -6), np.array([68, 52, 92]) * scale, axes)
-        aside_centre = centre + out(128 * landmarks.pelvis_width, 14, 58)
-        aside = ellipsoid_radius(points, aside_centre, np.array([30, 44, 60]) * scale)
-        maximus, medius = np.minimum(maximus, behind), np.minimum(medius, aside)
+        aside = ellipsoid_radius(points, centre + out(128 * wide, 14, 58), np.array([30, 44, 60]) * scale)
+        under = ellipsoid_radius(points, centre + out(112 * wide, 4, 36), np.array([16, 34, 42]) * scale)
+        scores = np.minimum(scores, [behind, aside, under + 0.25])
     in_front = points[:, 1] < landmarks.spine[L5, 1] - 26 * scale
-    return np.where(in_front, FAR, maximus), np.where(in_front, FAR, medius)
+    return np.where(in_front, FAR, scores)

@@ -47,7 +47,7 @@ def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
         raise InputError(f"a phantom's spacing_mm must be a positive number of mm, not {spacing_mm:g}")
     scene = _solve_volume(person, spacing_mm, seed)
     canvas, landmarks = scene.canvas, scene.landmarks
-    paint_soft_tissue(canvas, landmarks, scene.cavity, scene.balance)
+    paint_soft_tissue(canvas, landmarks, scene.cage, scene.cavity, scene.balance)
     soft_hounsfield = soft_tissue_hu(canvas, landmarks)
     hounsfield = mixed_hu(canvas, soft_hounsfield, scene.bone_hounsfield)
     labels = np.zeros(canvas.grid.shape, np.uint8)

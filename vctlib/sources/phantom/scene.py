@@ -10,13 +10,14 @@ from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
 from vctlib.sources.phantom.body import rest_body
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
 from vctlib.sources.phantom.head import paint_head, paint_skull
-from vctlib.sources.phantom.landmarks import Landmarks, find_landmarks
+from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
 from vctlib.sources.phantom.pelvis import paint_pelvis
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import PosedBody, pose_body
 from vctlib.sources.phantom.render import bone_hu, cortex_mm
 from vctlib.sources.phantom.ribcage import Diaphragm, RibCage
+from vctlib.sources.phantom.sex_organs import cover_genitals, paint_breast_glands, paint_genitals
 from vctlib.sources.phantom.spine import ensure_vertebrae, paint_discs_and_cord, paint_spine
 from vctlib.sources.phantom.template import load_template
 from vctlib.sources.phantom.thoracic_organs import paint_thoracic_organs
@@ -35,6 +36,7 @@ class Scene:
 
     canvas: Canvas
     landmarks: Landmarks
+    cage: RibCage
     cavity: Cavity
     bone_hounsfield: np.ndarray
     balance: Balance
@@ -48,7 +50,7 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     )
     body = pose_body(template, rest, random_stream(seed, "pose"))
     grid = Grid.around(body.outer, spacing_mm)
-    canvas = Canvas(_cover_body(body, grid), grid, seed, SKIN_MM[person.sex])
+    canvas = Canvas(_cover_body(body, grid, person), grid, seed, SKIN_MM[person.sex])
     landmarks = find_landmarks(body, person, seed)
     cage = RibCage(landmarks, seed)
     diaphragm = Diaphragm(landmarks, cage, seed)
@@ -63,14 +65,18 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     paint_discs_and_cord(canvas, landmarks)
     paint_head(canvas, landmarks)
     paint_thoracic_organs(canvas, landmarks, cage, diaphragm)
+    if person.male:
+        paint_genitals(canvas, landmarks)
+    else:
+        paint_breast_glands(canvas, landmarks)
     cavity = Cavity(canvas, landmarks, cage, diaphragm)
     paint_abdominal_organs(canvas, landmarks, cage, diaphragm, cavity)
     bone_hounsfield = bone_hu(canvas, landmarks)
     balance = solve_balance(_fixed_parts(canvas, cavity, bone_hounsfield, person), person, seed)
-    return Scene(canvas, landmarks, cavity, bone_hounsfield, balance)
+    return Scene(canvas, landmarks, cage, cavity, bone_hounsfield, balance)
 
 
-def _cover_body(body: PosedBody, grid: Grid) -> np.ndarray:
+def _cover_body(body: PosedBody, grid: Grid, person: Person) -> np.ndarray:
     """Share of every voxel inside the skin. The mesh's mouth and eye sockets are hollow, and are filled in."""
     coverage = cover_mesh(body.outer, body.template.faces, grid)
     inside = coverage >= 0.5
@@ -81,6 +87,8 @@ def _cover_body(body: PosedBody, grid: Grid) -> np.ndarray:
     mouth = head[right : left + 1]
     mouth |= _between(mouth, axis=0)
     coverage[inside & (coverage < 0.5)] = 1.0
+    if person.male:
+        cover_genitals(coverage, body, grid, person.height_cm / REFERENCE_HEIGHT_CM)
     return coverage
 
 

@@ -8,13 +8,14 @@ from vctlib.sources.phantom.balance import Balance
 from vctlib.sources.phantom.bowel import LARGE, find_bowel
 from vctlib.sources.phantom.canvas import LABEL, Canvas, least
 from vctlib.sources.phantom.landmarks import Landmarks
-from vctlib.sources.phantom.muscles import name_muscles
+from vctlib.sources.phantom.muscles import between_muscles, name_muscles
+from vctlib.sources.phantom.ribcage import RibCage
 
 BOWEL_CONTENT_HU = -22.0  # less than the wall
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
 
 
-def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cavity: Cavity, balance: Balance) -> None:
+def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavity: Cavity, balance: Balance) -> None:
     """Paint all that is still free, to the volumes of the balance."""
     core = cavity.core + 0.02 * canvas.noise("cavity wall", 22)
     share = _Share(canvas)
@@ -29,12 +30,12 @@ def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cavity: Cavity, bala
     sheets *= (0.5 + 0.5 * np.clip(canvas.depth[free] / 12, 0, 1.5)) * np.clip(thickness[free] / 5, 0.35, 1)
     share.give("connective_tissue", free, sheets, balance.visceral + balance.gas + balance.other - in_cavity_ml)
     free = share.free()
-    between = np.abs(canvas.noise("between muscles", 9, free, z_stretch=3.0))
-    between += 0.12 * np.abs(canvas.noise("fine between muscles", 5, free))
-    share.give("intermuscular_fat", free, between, balance.intermuscular)
-    muscle = share.free()
-    canvas.labels[muscle] = LABEL["skeletal_muscle"]
-    name_muscles(canvas, landmarks, muscle)
+    owner = name_muscles(canvas, landmarks, cage, free)
+    planes = np.abs(canvas.noise("between muscles", 9, free, z_stretch=3.0))
+    planes += 0.12 * np.abs(canvas.noise("fine between muscles", 5, free))
+    share.give("intermuscular_fat", free, planes - 2 * between_muscles(canvas, free, owner), balance.intermuscular)
+    muscle = canvas.labels[free] == 0
+    canvas.labels[free[muscle]] = owner[muscle]
 
 
 class _Share:
@@ -56,9 +57,7 @@ class _Share:
         return float(self.room_ml[voxels].sum(dtype=np.float64))
 
 
-def _paint_cavity(
-    canvas: Canvas, landmarks: Landmarks, share: _Share, core: np.ndarray, balance: Balance
-) -> float:
+def _paint_cavity(canvas: Canvas, landmarks: Landmarks, share: _Share, core: np.ndarray, balance: Balance) -> float:
     """Fill the middle of the abdomen with visceral fat and bowel; the volume (ml) used."""
     wanted_ml = balance.visceral + balance.gas + balance.other
     free = np.flatnonzero((canvas.labels == 0) & np.isfinite(core))
@@ -66,7 +65,9 @@ def _paint_cavity(
     bowel = find_bowel(canvas, landmarks, cavity)
     number, outside = bowel.nearest(canvas.positions[voxels])
     radius = bowel.radius[number]
-    tubes = outside / radius + 0.06 * canvas.noise("bowel surface", 9, voxels) + np.clip((core[voxels] - 0.9) / 0.05, 0, 9)
+    tubes = (
+        outside / radius + 0.06 * canvas.noise("bowel surface", 9, voxels) + np.clip((core[voxels] - 0.9) / 0.05, 0, 9)
+    )
     used_ml = share.volume_ml(voxels)
     wall = np.zeros(len(canvas), np.float32)
     wall[voxels] = tubes

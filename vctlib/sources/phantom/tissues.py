@@ -29,7 +29,7 @@ HU = {
     "small_bowel": 26, "colon": 26, "bowel_gas": -720, "brain": 36, "subarachnoid_space": 9, "spinal_cord": 32,
     "eye": 12, "trachea": -980, "nasal_cavity": -980, "esophagus": 32, "thyroid_gland": 90, "heart": 42,
     **dict.fromkeys(VESSELS, 42), "liver": 58, "gallbladder": 10, "spleen": 50, "stomach": 22,
-    "pancreas": 38, "kidney_right": 33, "kidney_left": 33, "urinary_bladder": 7, "prostate": 36, "uterus": 42,
+    "pancreas": 38, "kidney_right": 33, "kidney_left": 33, "urinary_bladder": 7, "prostate": 36, "breast": 28, "uterus": 42,
     "intervertebral_discs": 85, "costal_cartilages": 105,
 }  # fmt: skip
 

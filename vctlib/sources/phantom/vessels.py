@@ -102,7 +102,9 @@ def _paint_neck_and_arm(canvas, landmarks: Landmarks, chest: _Chest, side: str, 
     scale, spine = landmarks.scale, landmarks.spine
     out = outward(scale, sign)
     inlet = np.array([sign * 22 * scale, chest.inlet_y + 10 * scale, spine[T1, 2] - 4 * scale])
-    neck = [spine[i] + out(22, -22, 0) for i in (C7, 4, 2)] + [np.array([0, spine[1, 1], landmarks.c1_z]) + out(26, -14, -6)]
+    neck = [spine[i] + out(22, -22, 0) for i in (C7, 4, 2)] + [
+        np.array([0, spine[1, 1], landmarks.c1_z]) + out(26, -14, -6)
+    ]
     start = chest.arch + np.array([sign * 6 + 4, 0, 8]) * scale
     if sign < 0:
         canvas.tube("brachiocephalic_trunk", [start, inlet], [6.5 * scale, 6 * scale])
@@ -114,7 +116,9 @@ def _paint_neck_and_arm(canvas, landmarks: Landmarks, chest: _Chest, side: str, 
     armpit = shoulder + out(-26, -4, -22)
     over_rib = spine[T1] + out(52, -26, 2)
     canvas.tube(f"subclavian_artery_{side}", [inlet, over_rib, armpit], [4.8 * scale, 4.6 * scale, 4.2 * scale])
-    canvas.tube("blood_vessel", [inlet + out(8, -8, 0), over_rib + out(4, -12, 0), armpit + out(0, -6, -8)], [5 * scale] * 3)
+    canvas.tube(
+        "blood_vessel", [inlet + out(8, -8, 0), over_rib + out(4, -12, 0), armpit + out(0, -6, -8)], [5 * scale] * 3
+    )
     inner = armpit + 0.5 * (elbow - shoulder) + out(8, 0, 8)
     canvas.tube("blood_vessel", [armpit, inner, elbow + out(-12, -10, 6)], np.array([4, 3.2, 2.8]) * scale)
 
@@ -128,7 +132,9 @@ def _paint_pelvis_and_leg(canvas, landmarks: Landmarks, side: str, suffix: str, 
     fork = spine[L5 - 1] + np.array([4, -32, -6]) * scale
     canvas.tube(f"iliac_artery_{side}", [fork, brim, groin], np.array([5.5, 5, 4.5]) * scale)
     vein_fork = spine[L5] + np.array([-16, -28, -4]) * scale
-    canvas.tube(f"iliac_vena_{side}", [vein_fork, brim + out(-8, 10, -4), groin + out(-11, 4, 0)], np.array([7, 6.5, 6]) * scale)
+    canvas.tube(
+        f"iliac_vena_{side}", [vein_fork, brim + out(-8, 10, -4), groin + out(-11, 4, 0)], np.array([7, 6.5, 6]) * scale
+    )
     inner_thigh = head + 0.45 * (knee - head) + out(-26, -14, 0)
     behind_knee, shin = knee + out(0, 30, 0), knee + 0.5 * (ankle - knee) + out(4, 26, 0)
     behind_ankle = ankle + out(-16, 20, 8)
