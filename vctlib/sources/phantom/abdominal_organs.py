@@ -124,7 +124,7 @@ def _paint_kidneys(canvas, landmarks, cavity, wobble, rng) -> None:
         name, with_sinus = f"kidney_{side}", volume_ml * (1 + SINUS_SHARE)
         _grow(canvas, cavity, 0.6 * wobble, name, centre, radii, with_sinus, axes, spread=0.06)
         sinus = ellipsoid_radius(
-            canvas.positions[cavity.voxels], centre - [sign * 11 * scale, 4 * scale, 0], [11, 8, 24], axes
+            canvas.positions[cavity.voxels], np.array(centre) - [sign * 11 * scale, 4 * scale, 0], [11, 8, 24], axes
         )
         canvas.convert(name, "torso_fat", cavity.voxels, sinus, volume_ml * SINUS_SHARE)
 

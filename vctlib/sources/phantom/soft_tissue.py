@@ -19,7 +19,7 @@ def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavit
     """Paint all that is still free, to the volumes of the balance."""
     core = cavity.core + 0.02 * canvas.noise("cavity wall", 22)
     share = _Share(canvas)
-    in_cavity_ml = _paint_cavity(canvas, landmarks, share, core, balance)
+    in_cavity_ml = _paint_cavity(canvas, landmarks, share, cavity, core, balance)
     thickness = _fat_thickness(canvas, landmarks)
     free = share.free()
     # Subcutaneous fat: the outermost voxels, measured in the thickness that fat has at that place.
@@ -57,7 +57,9 @@ class _Share:
         return float(self.room_ml[voxels].sum(dtype=np.float64))
 
 
-def _paint_cavity(canvas: Canvas, landmarks: Landmarks, share: _Share, core: np.ndarray, balance: Balance) -> float:
+def _paint_cavity(
+    canvas: Canvas, landmarks: Landmarks, share: _Share, cavity: Cavity, core: np.ndarray, balance: Balance
+) -> float:
     """Fill the middle of the abdomen with visceral fat and bowel; the volume (ml) used."""
     wanted_ml = balance.visceral + balance.gas + balance.other
     free = np.flatnonzero((canvas.labels == 0) & np.isfinite(core))
