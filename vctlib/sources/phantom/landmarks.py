@@ -14,6 +14,7 @@ from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import TRUNK, PosedBody
 
 REFERENCE_HEIGHT_CM = 175.0  # of the person that the sizes in this folder belong to
+HEAD_ABOVE_EYES_MM, ATLAS_BELOW_EYES_MM = 111.0, 54.0  # of the reference head: the atlas is level with the palate
 C1, C7, T1, T12, L1, L5 = 0, 6, 7, 18, 19, 23  # rows of `Landmarks.spine`, numbered as in `anatomy.VERTEBRAE`
 
 
@@ -84,7 +85,8 @@ class Landmarks:
 def find_landmarks(body: PosedBody, person: Person, seed: int) -> Landmarks:
     scale = person.height_cm / REFERENCE_HEIGHT_CM
     hip_z = (body.joint("upperleg02.L")[2] + body.joint("upperleg02.R")[2]) / 2 + 20 * scale
-    c1_z = body.joint("head")[2] + 2 * scale
+    eyes_z = (body.joint("eye.L")[2] + body.joint("eye.R")[2]) / 2
+    c1_z = eyes_z - (body.outer[:, 2].max() - eyes_z) * ATLAS_BELOW_EYES_MM / HEAD_ABOVE_EYES_MM
     heights = np.arange(hip_z - 120 * scale, c1_z, 8.0)
     trunk = body.template.in_region(*TRUNK)
     central = body.lean[trunk | body.template.in_region("neck", "clavicle", "shoulder")]
@@ -106,7 +108,7 @@ def find_landmarks(body: PosedBody, person: Person, seed: int) -> Landmarks:
 
 def _spine(person: Person, scale: float, hip_z: float, c1_z: float, central: Profile, rng: np.random.Generator):
     """Heights (24,) and centres (24, 3) of the vertebral bodies, from under the skull to above the sacrum."""
-    heights = np.array([15, 22] + [17] * 5 + list(np.linspace(20, 27, 12)) + list(np.linspace(32, 36, 5)), float)
+    heights = np.array([13, 19] + [14.8] * 5 + list(np.linspace(20, 27, 12)) + list(np.linspace(32, 36, 5)), float)
     top = c1_z + 7 * scale
     bottom = hip_z + (62 if person.male else 58) * scale
     heights *= (top - bottom) / heights.sum()

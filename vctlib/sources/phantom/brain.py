@@ -1,0 +1,84 @@
+"""Paint the brain with its fluid: grey and white matter, sulci, ventricles, falx; it shrinks with age."""
+
+import numpy as np
+
+from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
+from vctlib.sources.phantom.geometry import capsule_distance
+from vctlib.sources.phantom.head_frame import HeadFrame
+from vctlib.sources.phantom.landmarks import Landmarks
+from vctlib.sources.phantom.pose import SIDES
+from vctlib.sources.phantom.skull import BrainCase
+
+# Parenchyma, mean and SD between people (ml). Source: matsumae1996, 49 normal people of 24 to 80 years.
+BRAIN_ML = {"male": (1302, 112), "female": (1143, 105)}
+MEAN_AGE_YEARS, SHRINKS_FROM_YEARS, LOSS_PER_YEAR = 50.0, 40.0, 0.003
+MOST_OF_CASE, LEAST_OF_CASE = 0.95, 0.70  # shares of the brain case that the brain may take
+GREY_HU, FALX_HU = 8.0, 22.0  # above white matter, above the brain
+
+
+def paint_brain(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame, case: BrainCase) -> None:
+    """Fill the brain case; the bones must be settled."""
+    inside = case.outside < 0
+    voxels, points, depth = case.voxels[inside], case.points[inside], -case.outside[inside] / frame.scale
+    free = canvas.free[voxels]
+    # What bone leaves of the voxels at the inner table is fluid.
+    canvas.labels[voxels[canvas.labels[voxels] == 0]] = LABEL["subarachnoid_space"]
+    fluid = np.zeros(len(canvas), bool)
+    fluid[_ventricles(canvas, landmarks, frame)] = True
+    free &= ~fluid[voxels]
+    wanted_ml = _brain_ml(canvas, landmarks)
+    case_ml = free.sum() * canvas.voxel_ml
+    wanted_ml = np.clip(wanted_ml, LEAST_OF_CASE * case_ml, MOST_OF_CASE * case_ml)
+    score = -depth + _fluid_first(canvas, voxels, points, depth)
+    voxels, points, depth, score = voxels[free], points[free], depth[free], score[free]
+    n = min(round(wanted_ml / canvas.voxel_ml), len(voxels))
+    chosen = np.argpartition(score, n - 1)[:n]
+    brain = voxels[chosen]
+    canvas.labels[brain] = LABEL["brain"]
+    canvas.contrast_hu[brain] = _grey_matter(canvas, brain, points[chosen], depth[chosen])
+
+
+def _brain_ml(canvas: Canvas, landmarks: Landmarks) -> float:
+    mean, spread = BRAIN_ML[landmarks.person.sex]
+    years = landmarks.age - SHRINKS_FROM_YEARS
+    aged = (1 - LOSS_PER_YEAR * max(0, years)) / (1 - LOSS_PER_YEAR * (MEAN_AGE_YEARS - SHRINKS_FROM_YEARS))
+    return aged * random_stream(canvas.seed, "brain").normal(mean, 0.85 * spread)  # age brings the rest of the spread
+
+
+def _fluid_first(canvas: Canvas, voxels: np.ndarray, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """How much sooner (mm of depth) a place inside the brain case is fluid than brain: sulci, fissures, cisterns."""
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    folds = np.abs(canvas.noise("brain folds", 13, voxels))
+    sulci = 9 * np.clip(1 - folds / 0.35, 0, 1) * np.clip((18 - depth) / 8, 0, 1) * (z > -12)
+    between = 14 * np.clip(1.5 - x, 0, 1) * (z > 12) * np.clip((34 - depth) / 8, 0, 1)
+    sylvian = 10 * np.exp(-(((x - 50) / 9) ** 2) - ((z - 6 - 0.25 * (y - 50)) / 3.5) ** 2) * (y > 30) * (y < 90)
+    stem = capsule_distance(points, (0, 88, -44), (0, 74, -2), 9, 13)
+    basal = (y > 42) & (y < 92) & (z < 4) & (x < 16)
+    cistern = np.where(basal & (stem > 0), 9, 0)
+    return (sulci + between + sylvian + cistern - 12 * (stem < 0)).astype(np.float32)
+
+
+def _ventricles(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame) -> np.ndarray:
+    """Voxels of the ventricles, now fluid: they widen with age, a choice."""
+    wide = frame.scale * (1 + 0.014 * max(0, landmarks.age - 35)) * random_stream(canvas.seed, "ventricles").uniform(0.8, 1.3)
+    found = []
+    for _, _, sign in SIDES:
+        out = frame.side(sign)
+        path = [out(8, 22, 24), out(9, 45, 32), out(13, 78, 36), out(22, 100, 26), out(29, 84, 4), out(30, 64, -4)]
+        found.append(canvas.tube("subarachnoid_space", path, np.array([4.2, 4.6, 4.6, 6, 2.4, 1.6]) * wide, over=True))
+        horn = [out(22, 100, 26), out(20, 126, 20)]
+        found.append(canvas.tube("subarachnoid_space", horn, np.array([5, 2]) * wide, over=True))
+    third = [frame.at(0, 58, 6), frame.at(0, 74, 14), frame.at(0, 86, -8)]
+    found.append(canvas.tube("subarachnoid_space", third, np.array([2.4, 2.6, 1.2]) * wide, over=True))
+    fourth = [frame.at(0, 94, -14), frame.at(0, 97, -22)]
+    found.append(canvas.tube("subarachnoid_space", fourth, np.array([4.5, 4]) * wide, over=True))
+    return np.concatenate(found)
+
+
+def _grey_matter(canvas: Canvas, voxels: np.ndarray, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """HU that grey matter and falx add: a folded cortex, and the nuclei at the ventricles."""
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    cortex = np.clip((11 - depth + 5 * canvas.noise("cortex", 9, voxels)) / 5, 0, 1)
+    nuclei = np.exp(-(((x - 18) / 9) ** 2) - ((y - 55) / 24) ** 2 - ((z - 17) / 11) ** 2)
+    falx = np.clip(1.6 - x, 0, 1) * (z > 28) * np.clip((30 - depth) / 6, 0, 1)
+    return GREY_HU * np.maximum(cortex, 1.2 * nuclei) + FALX_HU * falx
