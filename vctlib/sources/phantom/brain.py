@@ -13,6 +13,7 @@ from vctlib.sources.phantom.skull import BrainCase
 BRAIN_ML = {"male": (1302, 112), "female": (1143, 105)}
 MEAN_AGE_YEARS, SHRINKS_FROM_YEARS, LOSS_PER_YEAR = 50.0, 40.0, 0.003
 MOST_OF_CASE, LEAST_OF_CASE = 0.95, 0.70  # shares of the brain case that the brain may take
+FOLD_MM = 14.0  # how deep a sulcus is
 GREY_HU, FALX_HU = 8.0, 22.0  # above white matter, above the brain
 
 
@@ -29,13 +30,14 @@ def paint_brain(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame, case: Br
     wanted_ml = _brain_ml(canvas, landmarks)
     case_ml = free.sum() * canvas.voxel_ml
     wanted_ml = np.clip(wanted_ml, LEAST_OF_CASE * case_ml, MOST_OF_CASE * case_ml)
-    score = -depth + _fluid_first(canvas, voxels, points, depth)
-    voxels, points, depth, score = voxels[free], points[free], depth[free], score[free]
+    folds = _folds(canvas, voxels, points, depth)
+    score = FOLD_MM * folds - depth + _fluid_first(points, depth)
+    voxels, points, depth, score, folds = (values[free] for values in (voxels, points, depth, score, folds))
     n = min(round(wanted_ml / canvas.voxel_ml), len(voxels))
     chosen = np.argpartition(score, n - 1)[:n]
     brain = voxels[chosen]
     canvas.labels[brain] = LABEL["brain"]
-    canvas.contrast_hu[brain] = _grey_matter(canvas, brain, points[chosen], depth[chosen])
+    canvas.contrast_hu[brain] = _grey_matter(points[chosen], depth[chosen], folds[chosen])
 
 
 def _brain_ml(canvas: Canvas, landmarks: Landmarks) -> float:
@@ -45,17 +47,22 @@ def _brain_ml(canvas: Canvas, landmarks: Landmarks) -> float:
     return aged * random_stream(canvas.seed, "brain").normal(mean, 0.85 * spread)  # age brings the rest of the spread
 
 
-def _fluid_first(canvas: Canvas, voxels: np.ndarray, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """How much sooner (mm of depth) a place inside the brain case is fluid than brain: sulci, fissures, cisterns."""
+def _folds(canvas: Canvas, voxels: np.ndarray, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """How near (1 to 0) a place is to the middle of a sulcus: sheets that run inwards from the surface."""
+    sheets = np.abs(canvas.noise("brain folds", 15, voxels) + 0.25 * canvas.noise("finer brain folds", 6, voxels))
+    reach = np.clip((20 - depth) / 8, 0, 1) * np.where(points[:, 2] > -12, 1, 0.4)
+    return (np.clip(1 - sheets / 0.6, 0, 1) * reach).astype(np.float32)
+
+
+def _fluid_first(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """How much sooner (mm of depth) a place in the brain case is fluid than brain: fissures and cisterns."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    folds = np.abs(canvas.noise("brain folds", 13, voxels))
-    sulci = 9 * np.clip(1 - folds / 0.35, 0, 1) * np.clip((18 - depth) / 8, 0, 1) * (z > -12)
     between = 14 * np.clip(1.5 - x, 0, 1) * (z > 12) * np.clip((34 - depth) / 8, 0, 1)
     sylvian = 10 * np.exp(-(((x - 50) / 9) ** 2) - ((z - 6 - 0.25 * (y - 50)) / 3.5) ** 2) * (y > 30) * (y < 90)
     stem = capsule_distance(points, (0, 88, -44), (0, 74, -2), 9, 13)
     basal = (y > 42) & (y < 92) & (z < 4) & (x < 16)
     cistern = np.where(basal & (stem > 0), 9, 0)
-    return (sulci + between + sylvian + cistern - 12 * (stem < 0)).astype(np.float32)
+    return (between + sylvian + cistern - 12 * (stem < 0)).astype(np.float32)
 
 
 def _ventricles(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame) -> np.ndarray:
@@ -75,10 +82,10 @@ def _ventricles(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame) -> np.nd
     return np.concatenate(found)
 
 
-def _grey_matter(canvas: Canvas, voxels: np.ndarray, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """HU that grey matter and falx add: a folded cortex, and the nuclei at the ventricles."""
+def _grey_matter(points: np.ndarray, depth: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """HU that grey matter and falx add: the cortex along surface and sulci, the nuclei beside the ventricles."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    cortex = np.clip((11 - depth + 5 * canvas.noise("cortex", 9, voxels)) / 5, 0, 1)
+    cortex = np.clip(np.maximum((6.5 - depth) / 3, folds * 3 - 0.3), 0, 1)
     nuclei = np.exp(-(((x - 18) / 9) ** 2) - ((y - 55) / 24) ** 2 - ((z - 17) / 11) ** 2)
     falx = np.clip(1.6 - x, 0, 1) * (z > 28) * np.clip((30 - depth) / 6, 0, 1)
     return GREY_HU * np.maximum(cortex, 1.2 * nuclei) + FALX_HU * falx

@@ -10,23 +10,25 @@ from vctlib.sources.phantom.head_frame import SCALP_MM, HeadFrame
 from vctlib.sources.phantom.pose import SIDES
 
 VAULT_MM = 6.0  # thickness of the vault
-CASE_CENTRE, CASE_RADII, CASE_RADIUS_BELOW = (0, 75, 26), (64.5, 90, 73.5), 86  # of the brain case, mm of the head
+CASE_CENTRE, CASE_RADII, CASE_RADIUS_BELOW = (0, 75, 26), (63.5, 89.5, 73), 86  # of the brain case, mm of the head
 PETROUS_HU, MARROW_OF_BASE_HU = 550.0, 120.0  # denser than other bone, a choice
 # Heights of the floor of the brain case and thickness of the bone under it (mm) from front to back, at the midline and
-# at three distances from it: front fossa over the orbits, middle fossa, ridge of the petrous bone, back fossa.
-FLOOR_X = (0, 20, 45, 66)
+# at four distances from it: front fossa over the orbits, middle fossa, ridge of the petrous bone, back fossa.
+FLOOR_X = (0, 18, 32, 46, 62)
 FLOOR_Y = (-25, -12, 0, 20, 36, 44, 52, 60, 68, 76, 84, 94, 110, 130, 150, 165)
 FLOOR_Z = (
     (30, 10, 3, 3, 4, 5, -3, 7, -14, -37, -43, -44, -46, -42, -28, -5),
-    (32, 18, 17, 16, 13, -3, -8, -5, -2, -14, -38, -46, -48, -44, -28, -4),
-    (36, 24, 21, 19, 8, -13, -21, -21, -16, -3, -8, -36, -44, -40, -22, 0),
-    (40, 30, 26, 22, 14, 0, -6, -6, -6, -4, -8, -26, -34, -30, -12, 5),
+    (32, 15, 13, 11, 8, -2, -7, -5, -2, -14, -38, -46, -48, -44, -28, -4),
+    (34, 19, 20, 17, 9, -7, -14, -14, -9, -5, -22, -42, -47, -43, -26, -3),
+    (38, 22, 19, 13, 3, -12, -20, -20, -15, -3, -8, -36, -44, -40, -22, 0),
+    (46, 36, 26, 14, 4, -3, -8, -9, -8, -4, -7, -28, -36, -32, -14, 4),
 )
 FLOOR_MM = (
     (8, 7, 2.5, 3, 4, 4, 4, 8, 10, 7, 4, 4, 5, 5, 8, 10),
     (8, 6, 2, 2, 4, 5, 5, 12, 17, 12, 6, 4, 4, 4, 6, 8),
-    (7, 5, 2, 2, 5, 3.5, 3, 5, 10, 18, 15, 7, 4, 4, 5, 7),
-    (6, 5, 3, 3, 5, 3.5, 3, 4, 6, 15, 16, 9, 5, 4, 5, 6),
+    (7, 5, 2, 2, 5, 4, 4, 8, 14, 16, 11, 6, 4, 4, 5, 8),
+    (7, 5, 2, 2, 5, 3.5, 3, 5, 9, 18, 15, 7, 4, 4, 5, 7),
+    (6, 5, 3, 3, 4, 3, 3, 4, 6, 15, 16, 9, 5, 4, 5, 6),
 )
 FORAMEN, FORAMEN_RADII = (0, 94), (15, 18)  # foramen magnum, seen from above
 
@@ -59,7 +61,7 @@ def find_brain_case(canvas: Canvas, frame: HeadFrame) -> BrainCase:
     thickness = np.where(base > vault, floor_mm, vault_mm).clip(1.5) * frame.scale
     # The skull stays under the scalp, ears and neck apart.
     cover = (SCALP_MM * frame.scale + thickness) - canvas.depth[near]
-    outside = np.maximum(outside, np.where(points[:, 2] > -30, cover, -99))
+    outside = np.maximum(outside, np.where((points[:, 2] > -30) & (vault > -10), cover, -99))
     return BrainCase(near, points, outside.astype(np.float32), thickness.astype(np.float32))
 
 
