@@ -198,9 +198,6 @@ def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
 
 def _skin_depth(coverage: np.ndarray, spacing: float) -> np.ndarray:
     """Depth (mm) of every voxel's centre under the skin, which cuts the voxels at the surface by their share."""
-    inside = coverage >= 0.5
-    distance, nearest = ndi.distance_transform_edt(inside, sampling=spacing, return_indices=True)
-    depth = distance - (0.5 - coverage[tuple(nearest)]) * spacing
-    return np.where(inside, np.maximum(depth, (coverage - 0.5) * spacing), (coverage - 0.5) * spacing).astype(
-        np.float32
-    )
+    at_surface = (coverage - 0.5) * spacing
+    distance, nearest = ndi.distance_transform_edt(coverage > 0.98, sampling=spacing, return_indices=True)
+    return (distance + at_surface[tuple(nearest)]).astype(np.float32)
