@@ -14,6 +14,7 @@ BRAIN_ML = {"male": (1302, 112), "female": (1143, 105)}
 MEAN_AGE_YEARS, SHRINKS_FROM_YEARS, LOSS_PER_YEAR = 50.0, 40.0, 0.003
 MOST_OF_CASE, LEAST_OF_CASE = 0.95, 0.70  # shares of the brain case that the brain may take
 FOLD_MM = 14.0  # how deep a sulcus is
+WIDER_PER_YEAR = 0.014  # width of the ventricles after 35 years
 GREY_HU, FALX_HU = 8.0, 22.0  # above white matter, above the brain
 
 
@@ -67,7 +68,11 @@ def _fluid_first(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
 
 def _ventricles(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame) -> np.ndarray:
     """Voxels of the ventricles, now fluid: they widen with age, a choice."""
-    wide = frame.scale * (1 + 0.014 * max(0, landmarks.age - 35)) * random_stream(canvas.seed, "ventricles").uniform(0.8, 1.3)
+    wide = (
+        frame.scale
+        * (1 + 0.014 * max(0, landmarks.age - 35))
+        * random_stream(canvas.seed, "ventricles").uniform(0.8, 1.3)
+    )
     found = []
     for _, _, sign in SIDES:
         out = frame.side(sign)

@@ -11,10 +11,11 @@ import scipy.ndimage as ndi
 
 from vctlib.sources.phantom.canvas import random_stream
 from vctlib.sources.phantom.person import Person
-from vctlib.sources.phantom.pose import TRUNK, PosedBody
+from vctlib.sources.phantom.pose import SIDES, TRUNK, PosedBody
 
 REFERENCE_HEIGHT_CM = 175.0  # of the person that the sizes in this folder belong to
 HEAD_ABOVE_EYES_MM, ATLAS_BELOW_EYES_MM = 111.0, 54.0  # of the reference head: the atlas is level with the palate
+SHOULDER_MM = 47.0, 46.0  # from the middle of the humeral head to the side and the top of the lean shoulder
 C1, C7, T1, T12, L1, L5 = 0, 6, 7, 18, 19, 23  # rows of `Landmarks.spine`, numbered as in `anatomy.VERTEBRAE`
 
 
@@ -59,6 +60,7 @@ class Landmarks:
     lean: Profile
     outer: Profile
     central: Profile  # of the lean body with neck and shoulders
+    shoulders: dict[str, np.ndarray]  # joints of the template that are moved to where shoulders are
 
     @property
     def male(self) -> bool:
@@ -74,7 +76,7 @@ class Landmarks:
         return 1.0 if self.male else 1.06
 
     def joint(self, name: str) -> np.ndarray:
-        return self.body.joint(name)
+        return self.shoulders[name] if name in self.shoulders else self.body.joint(name)
 
     def spine_at(self, z) -> tuple[np.ndarray, np.ndarray]:
         """x and y of the line of vertebral bodies at heights z."""
@@ -103,7 +105,19 @@ def find_landmarks(body: PosedBody, person: Person, seed: int) -> Landmarks:
         lean=Profile(body.lean[trunk], heights, scale),
         outer=Profile(body.outer[trunk], heights, scale),
         central=central_profile,
+        shoulders={f"upperarm01.{suffix}": _shoulder(body, suffix, sign, scale) for _, suffix, sign in SIDES},
     )
+
+
+def _shoulder(body: PosedBody, suffix: str, sign: int, scale: float) -> np.ndarray:
+    """The middle of the humeral head, mm: the template's joint lies too deep under the top and the side of the arm."""
+    joint = body.joint(f"upperarm01.{suffix}")
+    away = (body.lean - joint) * [sign, 1, 1]
+    above = away[(np.hypot(away[:, 0], away[:, 1]) < 22 * scale) & (away[:, 2] > 0)]
+    beside = away[(np.hypot(away[:, 1], away[:, 2]) < 18 * scale) & (away[:, 0] > 0)]
+    rise = above[:, 2].max() - SHOULDER_MM[1] * scale if len(above) else 0
+    out = beside[:, 0].max() - SHOULDER_MM[0] * scale if len(beside) else 0
+    return joint + np.array([sign * np.clip(out, 0, 14), 0, np.clip(rise, 0, 24)])
 
 
 def _spine(person: Person, scale: float, hip_z: float, c1_z: float, central: Profile, rng: np.random.Generator):

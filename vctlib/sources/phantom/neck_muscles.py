@@ -5,7 +5,7 @@ import numpy as np
 from vctlib.sources.phantom.canvas import Canvas
 from vctlib.sources.phantom.geometry import outward
 from vctlib.sources.phantom.head_frame import find_head_frame
-from vctlib.sources.phantom.landmarks import C7, T1, Landmarks
+from vctlib.sources.phantom.landmarks import T1, Landmarks
 from vctlib.sources.phantom.muscle_map import nearest_muscle, trunk_and_limbs
 from vctlib.sources.phantom.pose import SIDES
 from vctlib.sources.phantom.ribcage import RibCage
@@ -109,7 +109,7 @@ def paint_neck_fat(canvas: Canvas, landmarks: Landmarks, cage: RibCage) -> None:
     near = canvas.box([-130 * scale, -500, low], [130 * scale, 500, frame.origin[2] + 12 * scale])
     near = near[canvas.free[near] & (canvas.depth[near] > UNDER_SKIN_MM)]
     points = canvas.positions[near]
-    near = near[cage.locate(points).distance > np.where(points[:, 2] < landmarks.spine[C7, 2], 0, -99)]
+    near = near[(cage.locate(points).distance > 0) | ~cage.under_inlet(points)]
     muscles = [(side, all_muscles(canvas, landmarks, cage, suffix, sign)) for side, suffix, sign in SIDES]
     _, outside = nearest_muscle(canvas, near, muscles, scale)
     gap = np.interp(landmarks.person.body_fat_percent, *GAP_MM) * scale

@@ -70,7 +70,8 @@ def _paint_arch(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: f
     canvas.bone_shape(name, near, np.maximum(lamina, -4 * size - from_canal[:, 1]), 2.4 * size)
     root = canal + np.array([0, CANAL[1] + 3, -2]) * size
     for _, _, sign in SIDES:
-        upper, lower = (canal + np.array([sign * 19, y, z]) * size for y, z in ((-1, 0.40 * height), (3, -0.46 * height)))
+        upper, lower = canal + np.array([[sign * 19, -1, 0], [sign * 19, 3, 0]]) * size
+        upper, lower = upper + [0, 0, 0.40 * height], lower - [0, 0, 0.46 * height]
         canvas.bone_capsule(name, upper, lower, 5.5 * size, 5.5 * size)  # pillar of the facet joints
         canvas.bone_capsule(
             name, centre + np.array([sign * 9, 4, 1]) * size, (upper + lower) / 2, 3.5 * size, 4 * size

@@ -75,11 +75,14 @@ def paint_brain_case(canvas: Canvas, frame: HeadFrame, case: BrainCase) -> None:
     for _, _, sign in SIDES:
         out = frame.side(sign)
         apex, ear = out(14, 63, -14), out(56, 82, -14)
-        canvas.bone_capsule("skull", apex, ear, 7 * frame.scale, 10 * frame.scale)  # petrous bone
-        canvas.bone_capsule("skull", out(57, 92, -16), out(53, 90, -46), 12 * frame.scale, 6 * frame.scale)  # mastoid
-        canvas.bone_capsule("skull", out(18, 88, -42), out(14, 82, -46), 6 * frame.scale, 5 * frame.scale)  # condyle
-        canvas.bone_capsule("skull", out(47, 80, -24), out(40, 70, -52), 2.6 * frame.scale, 1.6 * frame.scale)  # styloid
-        canvas.bone_capsule("skull", out(46, 57, -18), out(58, 58, -17), 4 * frame.scale, 4 * frame.scale)
+        for start, end, r0, r1 in (
+            (apex, ear, 7, 10),  # petrous bone
+            (out(57, 92, -16), out(53, 90, -46), 12, 6),  # mastoid
+            (out(18, 88, -42), out(14, 82, -46), 6, 5),  # condyle
+            (out(47, 80, -24), out(40, 70, -52), 2.6, 1.6),  # styloid
+            (out(46, 57, -18), out(58, 58, -17), 4, 4),  # before the joint of the jaw
+        ):
+            canvas.bone_capsule("skull", start, end, r0 * frame.scale, r1 * frame.scale)
         near = canvas.around([apex, ear], 12 * frame.scale)
         depth = -capsule_distance(canvas.positions[near], apex, ear, 8 * frame.scale, 9 * frame.scale)
         canvas.bone_contrast_hu[near] += PETROUS_HU * np.clip(depth / (4 * frame.scale), 0, 1)
@@ -88,25 +91,23 @@ def paint_brain_case(canvas: Canvas, frame: HeadFrame, case: BrainCase) -> None:
 
 def _carve_air_cells(canvas: Canvas, frame: HeadFrame) -> None:
     """Cells of the mastoid, in some people few, the middle ear and the ear canal."""
-    pneumatised = random_stream(canvas.seed, "mastoid cells").uniform(0.2, 1.0)
-    for near, hollow in ear_hollows(canvas, frame, pneumatised):
+    filled, scale = random_stream(canvas.seed, "mastoid cells").uniform(-0.1, 0.7), frame.scale
+
+    def carve(near: np.ndarray, hollow: np.ndarray) -> None:
         canvas.bone_layer.carve(near, hollow)
         canvas.air[near] = np.maximum(canvas.air[near], -hollow)
 
-
-def ear_hollows(canvas: Canvas, frame: HeadFrame, pneumatised: float):
-    """Voxels and how far they lie outside of the air in the temporal bone (mm), piece by piece."""
-    scale = frame.scale
     for _, _, sign in SIDES:
         out = frame.side(sign)
         for centre, radii in ((out(57, 93, -18), (8, 12, 14)), (out(54, 90, -36), (5, 6, 9))):
-            near = canvas.around(centre, 15 * scale)
-            region = (ellipsoid_radius(canvas.positions[near], centre, np.array(radii) * scale) - 1) * min(radii) * scale
-            cells = (0.9 - pneumatised + canvas.noise("air cells", 5, near)) * 3 * scale
-            yield near, np.maximum(region, cells)
-        for start, end, radius in ((out(48, 77, -17), out(66, 79, -19), 3.2), (out(44, 76, -20), out(45, 76, -11), 3.5)):
+            near, radii = canvas.around(centre, 15 * scale), np.array(radii) * scale
+            region = (ellipsoid_radius(canvas.positions[near], centre, radii) - 1) * radii.min()
+            cells = (filled + canvas.noise("air cells", 5, near)) * 3 * scale
+            carve(near, np.maximum(region, cells))
+        canal, middle_ear = (out(48, 77, -17), out(66, 79, -19), 3.2), (out(44, 76, -20), out(45, 76, -11), 3.5)
+        for start, end, radius in (canal, middle_ear):
             near = canvas.around([start, end], 2 * canvas.spacing + radius * scale)
-            yield near, capsule_distance(canvas.positions[near], start, end, radius * scale, radius * scale)
+            carve(near, capsule_distance(canvas.positions[near], start, end, radius * scale, radius * scale))
 
 
 def _bump(points: np.ndarray, centre, width: float, mirrored: bool = False) -> np.ndarray:

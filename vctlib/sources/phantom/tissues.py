@@ -27,11 +27,13 @@ SOFT_TISSUE_HU = 40.0  # organs not listed below
 HU = {
     "connective_tissue": 25, "skin": 50, "subcutaneous_fat": -102, "torso_fat": -98, "intermuscular_fat": -75,
     "small_bowel": 26, "colon": 26, "bowel_gas": -720, "brain": 36, "subarachnoid_space": 9, "spinal_cord": 32,
-    "eye": 12, "trachea": -980, "nasal_cavity": -980, "paranasal_sinuses": -980, "esophagus": 32, "thyroid_gland": 90, "heart": 42,
+    "eye": 12, "trachea": -980, "nasal_cavity": -980, "paranasal_sinuses": -980, "esophagus": 32, "thyroid_gland": 90,
+    "heart": 42,
     **dict.fromkeys(VESSELS, 42), "liver": 58, "gallbladder": 10, "spleen": 50, "stomach": 22,
     "pancreas": 38, "kidney_right": 33, "kidney_left": 33, "urinary_bladder": 7, "prostate": 36, "breast": 28, "uterus": 42,
     "intervertebral_discs": 85, "costal_cartilages": 105, "thyroid_cartilage": 160, "cricoid_cartilage": 170,
-    "parotid_gland_left": 12, "parotid_gland_right": 12, "submandibular_gland_left": 38, "submandibular_gland_right": 38,
+    "parotid_gland_left": 12, "parotid_gland_right": 12, "submandibular_gland_left": 38,
+    "submandibular_gland_right": 38,
 }  # fmt: skip
 
 
