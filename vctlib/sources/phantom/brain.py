@@ -9,10 +9,12 @@ from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.pose import SIDES
 from vctlib.sources.phantom.skull import BrainCase
 
-# Parenchyma, mean and SD between people (ml). Source: matsumae1996, 49 normal people of 24 to 80 years.
-BRAIN_ML = {"male": (1302, 112), "female": (1143, 105)}
+# Parenchyma, and all that the brain case holds, means of 49 normal people of 24 to 80 years (ml). Source: matsumae1996.
+# Their heads differ; so do ours, and a brain is a share of its case. The spread of that share is a choice.
+BRAIN_ML, CASE_ML = {"male": 1302, "female": 1143}, {"male": 1469, "female": 1289}
+SHARE_SPREAD = 0.03
 MEAN_AGE_YEARS, SHRINKS_FROM_YEARS, LOSS_PER_YEAR = 50.0, 40.0, 0.003
-MOST_OF_CASE, LEAST_OF_CASE = 0.95, 0.70  # shares of the brain case that the brain may take
+MOST_OF_CASE = 0.95  # share of the brain case that the brain may take
 FOLD_MM = 14.0  # how deep a sulcus is
 WIDER_PER_YEAR = 0.014  # width of the ventricles after 35 years
 GREY_HU, FALX_HU = 8.0, 22.0  # above white matter, above the brain
@@ -28,9 +30,8 @@ def paint_brain(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame, case: Br
     fluid = np.zeros(len(canvas), bool)
     fluid[_ventricles(canvas, landmarks, frame)] = True
     free &= ~fluid[voxels]
-    wanted_ml = _brain_ml(canvas, landmarks)
-    case_ml = free.sum() * canvas.voxel_ml
-    wanted_ml = np.clip(wanted_ml, LEAST_OF_CASE * case_ml, MOST_OF_CASE * case_ml)
+    wanted_ml = _share_of_case(canvas, landmarks) * inside.sum() * canvas.voxel_ml
+    wanted_ml = min(wanted_ml, MOST_OF_CASE * free.sum() * canvas.voxel_ml)
     folds = _folds(canvas, voxels, points, depth)
     score = FOLD_MM * folds - depth + _fluid_first(points, depth)
     voxels, points, depth, score, folds = (values[free] for values in (voxels, points, depth, score, folds))
@@ -41,11 +42,10 @@ def paint_brain(canvas: Canvas, landmarks: Landmarks, frame: HeadFrame, case: Br
     canvas.contrast_hu[brain] = _grey_matter(points[chosen], depth[chosen], folds[chosen])
 
 
-def _brain_ml(canvas: Canvas, landmarks: Landmarks) -> float:
-    mean, spread = BRAIN_ML[landmarks.person.sex]
-    years = landmarks.age - SHRINKS_FROM_YEARS
+def _share_of_case(canvas: Canvas, landmarks: Landmarks) -> float:
+    sex, years = landmarks.person.sex, landmarks.age - SHRINKS_FROM_YEARS
     aged = (1 - LOSS_PER_YEAR * max(0, years)) / (1 - LOSS_PER_YEAR * (MEAN_AGE_YEARS - SHRINKS_FROM_YEARS))
-    return aged * random_stream(canvas.seed, "brain").normal(mean, 0.85 * spread)  # age brings the rest of the spread
+    return aged * BRAIN_ML[sex] / CASE_ML[sex] * random_stream(canvas.seed, "brain").normal(1, SHARE_SPREAD)
 
 
 def _folds(canvas: Canvas, voxels: np.ndarray, points: np.ndarray, depth: np.ndarray) -> np.ndarray:

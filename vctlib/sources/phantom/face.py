@@ -87,13 +87,13 @@ def orbit(canvas: Canvas, frame: HeadFrame, sign: int) -> tuple[np.ndarray, np.n
 def _hollows(canvas: Canvas, frame: HeadFrame):
     """Voxels and how far they lie outside of the sinuses and of the nasal cavity (mm), piece by piece."""
     rng, scale = random_stream(canvas.seed, "sinuses"), frame.scale
-    pieces = []
+    pieces, aside = [], rng.normal(0, 4)  # the wall between the sinuses of both sides is seldom in the middle
     for sign in (1, -1):
         frontal = rng.uniform(0.3, 1.3, 2)
         pieces += [
             ((sign * MAXILLARY_SINUS[0], *MAXILLARY_SINUS[1:]), np.array(MAXILLARY_RADII) * rng.uniform(0.85, 1.08)),
-            ((sign * 9, 44, -8), np.array([8.5, 11, 9]) * rng.uniform(0.7, 1.1)),
-            ((sign * 11 * frontal[0], -13, 19), np.array([11 * frontal[0], 4, 9 * frontal[1]])),
+            ((sign * 9 + aside, 44, -8), np.array([8.5, 11, 9]) * rng.uniform(0.7, 1.1)),
+            ((sign * 11 * frontal[0] + aside, -13, 19), np.array([11 * frontal[0], 4, 9 * frontal[1]])),
         ]
     for centre, radii in pieces:
         centre, radii = frame.at(*centre), radii * scale

@@ -10,7 +10,7 @@ from vctlib.sources.phantom.head_frame import SCALP_MM, HeadFrame
 from vctlib.sources.phantom.pose import SIDES
 
 VAULT_MM = 6.0  # thickness of the vault
-CASE_CENTRE, CASE_RADII, CASE_RADIUS_BELOW = (0, 75, 26), (63.5, 89.5, 73), 86  # of the brain case, mm of the head
+CASE_CENTRE, CASE_RADII, CASE_RADIUS_BELOW = (0, 75, 26), (63.2, 89, 72.4), 86  # of the brain case, mm of the head
 PETROUS_HU, MARROW_OF_BASE_HU = 550.0, 120.0  # denser than other bone, a choice
 # Heights of the floor of the brain case and thickness of the bone under it (mm) from front to back, at the midline and
 # at four distances from it: front fossa over the orbits, middle fossa, ridge of the petrous bone, back fossa.
