@@ -7,7 +7,7 @@ from vctlib.sources.phantom.geometry import capsule_distance
 from vctlib.sources.phantom.head_frame import HeadFrame
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.pose import SIDES
-from vctlib.sources.phantom.skull import BrainCase
+from vctlib.sources.phantom.skull import CASE_CENTRE, CASE_RADII, BrainCase
 
 # Parenchyma, and all that the brain case holds, means of 49 normal people of 24 to 80 years (ml). Source: matsumae1996.
 # Their heads differ; so do ours, and a brain is a share of its case. The spread of that share is a choice.
@@ -15,7 +15,7 @@ BRAIN_ML, CASE_ML = {"male": 1302, "female": 1143}, {"male": 1469, "female": 128
 SHARE_SPREAD = 0.03
 MEAN_AGE_YEARS, SHRINKS_FROM_YEARS, LOSS_PER_YEAR = 50.0, 40.0, 0.003
 MOST_OF_CASE = 0.95  # share of the brain case that the brain may take
-FOLD_MM = 14.0  # how deep a sulcus is
+FOLD_MM = 11.0  # how deep a sulcus is
 WIDER_PER_YEAR = 0.014  # width of the ventricles after 35 years
 GREY_HU, FALX_HU = 8.0, 22.0  # above white matter, above the brain
 
@@ -50,9 +50,11 @@ def _share_of_case(canvas: Canvas, landmarks: Landmarks) -> float:
 
 def _folds(canvas: Canvas, voxels: np.ndarray, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """How near (1 to 0) a place is to the middle of a sulcus: sheets that run inwards from the surface."""
-    sheets = np.abs(canvas.noise("brain folds", 15, voxels) + 0.25 * canvas.noise("finer brain folds", 6, voxels))
+    outwards = points - np.array(CASE_CENTRE, np.float32)  # the sheets are those of the surface, carried inwards
+    outwards *= CASE_RADII[2] / np.maximum(np.linalg.norm(outwards, axis=1, keepdims=True), 1)
+    sheets = np.abs(canvas.noise_at("brain folds", 8, outwards) + 0.3 * canvas.noise("finer brain folds", 7, voxels))
     reach = np.clip((20 - depth) / 8, 0, 1) * np.where(points[:, 2] > -12, 1, 0.4)
-    return (np.clip(1 - sheets / 0.6, 0, 1) * reach).astype(np.float32)
+    return (np.clip(1 - sheets / 0.4, 0, 1) * reach).astype(np.float32)
 
 
 def _fluid_first(points: np.ndarray, depth: np.ndarray) -> np.ndarray:

@@ -102,11 +102,15 @@ class Canvas:
         The field belongs to the body, not to the grid: at every spacing it is the same. It repeats after some 25
         grains.
         """
+        return self.noise_at(name, scale_mm, self.positions[voxels], z_stretch)
+
+    def noise_at(self, name: str, scale_mm: float, points: np.ndarray, z_stretch: float = 1.0) -> np.ndarray:
+        """`noise` at points (m, 3) in mm."""
         field = random_stream(self.seed, name).standard_normal(NOISE_TILE, dtype=np.float32)
         field = ndi.gaussian_filter(field, 1.5, mode="wrap")
         field /= field.std()
         step = scale_mm / 1.5 * np.array([1, 1, z_stretch], np.float32)
-        return ndi.map_coordinates(field, (self.positions[voxels] / step).T, order=1, mode="grid-wrap")
+        return ndi.map_coordinates(field, (points / step).T, order=1, mode="grid-wrap")
 
     def fill(self, name: str, voxels: np.ndarray, where: np.ndarray | None = None, over: bool = False) -> None:
         """Label voxels (those `where` holds) that are still free; with `over`, all that are not bone."""

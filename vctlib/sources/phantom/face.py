@@ -113,8 +113,8 @@ def _paint_septa(canvas: Canvas, frame: HeadFrame) -> None:
     """Thin bone within the air: the back of the nose's septum and the walls between the ethmoid cells."""
     scale = frame.scale
     bend = random_stream(canvas.seed, "septum").normal(0, 1.5)
-    for a, b, c in (((0, 8, -48), (0, 36, -47), (bend, 6, -4)), ((0, 36, -47), (bend, 6, -4), (0, 36, -4))):
-        canvas.bone_plate("skull", frame.at(*a), frame.at(*b), frame.at(*c), 0.3 * scale)
+    for a, b, c in (((0, 14, -48), (0, 36, -47), (0, 36, -6)), ((0, 14, -48), (0, 36, -6), (bend, 2, -4))):
+        canvas.bone_plate("skull", frame.at(*a), frame.at(*b), frame.at(*c), 0.2 * scale)
     for _, _, sign in SIDES:
         out = frame.side(sign)
         for y in (4, 14, 24, 33):

@@ -12,7 +12,7 @@ from vctlib.sources.phantom.ribcage import RibCage
 from vctlib.sources.phantom.thorax import sternum_ends
 from vctlib.sources.phantom.throat import Throat
 
-GAP_MM = ((10, 45), (5.0, 1.5))  # fat begins this far from a muscle at these percentages of body fat; a choice
+GAP_MM = ((10, 45), (6.5, 2.5))  # fat begins this far from a muscle at these percentages of body fat; a choice
 UNDER_SKIN_MM, FARTHEST_MM = 4.0, 16.0  # such fat lies deeper than the one and nearer to a muscle than the other
 
 

@@ -61,10 +61,15 @@ class RibCage:
         return np.interp(z, self._z, (self._back - self._front) / 2)
 
     def under_inlet(self, points: np.ndarray) -> np.ndarray:
-        """Boolean (n,): below the plane through the first ribs, from the first vertebra down to the sternum."""
+        """Boolean (n,): below two domes on the plane through the first ribs, from the first vertebra to the sternum."""
         spine_y, spine_z, sternum_z = self._inlet
         forwards = np.clip((spine_y - points[:, 1]) / max(spine_y - self.front(sternum_z), 1), 0, 1)
-        return points[:, 2] < spine_z + (sternum_z - spine_z) * forwards
+        fall = (
+            0.4
+            * (spine_z - sternum_z)
+            * ((np.abs(points[:, 0]) - 0.24 * self.half_width) / (0.2 * self.half_width)) ** 2
+        )
+        return points[:, 2] < np.maximum(spine_z + (sternum_z - spine_z) * forwards - fall, sternum_z)
 
     def locate(self, points: np.ndarray) -> CagePosition:
         """Positions of points (n, 3) relative to the cage."""

@@ -107,7 +107,7 @@ def _paint_hollows(canvas: Canvas, frame: HeadFrame) -> None:
         np.hypot((x - 9) / 3.4, (z + 37) / 5) + 9 * ((y < -6) | (y > 31)),
         np.hypot((x - 6.5) / 2.4, (z + 21) / 6) + 9 * ((y < 8) | (y > 33)),
     )
-    swollen = random_stream(canvas.seed, "conchae").uniform(0.8, 1.25)
+    swollen = random_stream(canvas.seed, "conchae").uniform(0.95, 1.45)
     mucosa = nose & ((conchae < swollen) | (x < 1.8))
     free = canvas.labels[near] == 0
     for name, where in (
