@@ -5,6 +5,7 @@ layer of their own that knows how much of every voxel they fill; what `labels` n
 """
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -191,7 +192,11 @@ class Canvas:
 
     def settle_bones(self, cortex_mm: np.ndarray) -> None:
         """Give bones their voxels: `cortex_mm` (256,) by label. Afterwards nothing may be added to bones."""
-        self.bones = self.bone_layer.settle(self.depth, cortex_mm, JOINT_MM, UNDER_SKIN_MM)
+        bones = self.bone_layer.settle(self.depth, cortex_mm, JOINT_MM, UNDER_SKIN_MM)
+        # Both halves of a bone in the midline keep their volume, however the grid lies to it.
+        left = self.positions[bones.voxels, 0] > 0
+        halves = fullest(bones.labels + np.uint16(256) * left, bones.cortex + bones.marrow)
+        self.bones = replace(bones, main=halves)
         self.bone_share[self.bones.voxels] = self.bones.cortex + self.bones.marrow
         self.is_bone[self.bones.voxels] = self.bones.main
 

@@ -14,7 +14,7 @@ from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import SIDES, TRUNK, PosedBody
 
 REFERENCE_HEIGHT_CM = 175.0  # of the person that the sizes in this folder belong to
-HEAD_ABOVE_EYES_MM, ATLAS_BELOW_EYES_MM = 111.0, 54.0  # of the reference head: the atlas is level with the palate
+HEAD_ABOVE_EYES_MM, ATLAS_BELOW_EYES_MM = 111.0, 57.0  # of the reference head: the atlas is level with the palate
 SHOULDER_MM = 47.0, 46.0  # from the middle of the humeral head to the side and the top of the lean shoulder
 C1, C7, T1, T12, L1, L5 = 0, 6, 7, 18, 19, 23  # rows of `Landmarks.spine`, numbered as in `anatomy.VERTEBRAE`
 

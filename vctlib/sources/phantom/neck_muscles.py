@@ -54,7 +54,7 @@ def muscles_of_neck(canvas: Canvas, landmarks: Landmarks, cage: RibCage, suffix:
         "anterior_scalene": [(spine[2] + out(22, -7, 0), rib, r(5, 7))],
         "middle_scalene": [(spine[1] + out(30, 4, 0), rib + out(8, 12, 0), r(7, 11))],
         "prevertebral": [
-            (spine[0] + out(8, -11, 0), spine[3] + out(10, -12, 0), r(5, 7)),
+            (spine[0] + out(8, -17, 0), spine[3] + out(10, -12, 0), r(5, 7)),
             (spine[3] + out(10, -12, 0), spine[T1 + 1] + out(8, -16, 0), r(7, 4)),
         ],
         "constrictor": [

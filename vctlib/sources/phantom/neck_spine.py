@@ -10,7 +10,7 @@ from vctlib.sources.phantom.pose import SIDES
 
 BODY_DEPTH, BODY_WIDTH = 8.0, (11, 9, 10, 10.5, 11, 12, 13.5)  # half axes of the bodies, mm
 CANAL = (12.0, 8.0)  # half width and half depth of the spinal canal
-SPINE_LENGTHS = (6, 22, 15, 16, 20, 26, 34)  # of the spinous processes
+SPINE_LENGTHS = (6, 16, 15, 16, 20, 26, 34)  # of the spinous processes
 SPREAD = (0, 6, 4, 4, 4, 3, 0)  # how far apart the two tips of a split process end
 TRANSVERSE = (38, 26, 27, 28, 29, 31, 34)  # how far the transverse processes reach outwards
 
@@ -33,15 +33,15 @@ def paint_neck_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str,
 
 def _paint_atlas(canvas: Canvas, centre, size: float, name: str, near, relative) -> None:
     """A ring without a body: two thick side masses, thin arches."""
-    ring = np.hypot(relative[:, 0] / 1.3, relative[:, 1] - 9 * size)
-    thick = np.interp(np.abs(relative[:, 0]) / size, [0, 10, 16, 22], [2.8, 3.2, 5, 5])
-    distance = np.maximum(np.abs(ring - 17.5 * size) - thick * size, np.abs(relative[:, 2]) - 5 * size)
-    canvas.bone_shape(name, near, distance, 3 * size, ROD)
+    ring = np.hypot(relative[:, 0] / 1.2, relative[:, 1] - 10 * size)
+    thick = np.interp(np.abs(relative[:, 0]) / size, [0, 10, 16, 22], [4.2, 4.2, 5.2, 5.2])
+    distance = np.maximum(np.abs(ring - 20.5 * size) - thick * size, np.abs(relative[:, 2]) - 6 * size)
+    canvas.bone_shape(name, near, distance, 4.2 * size, ROD)
     for _, _, sign in SIDES:
-        at = centre + np.array([sign * 20, 5, 0]) * size
+        at = centre + np.array([sign * 21, 7, 0]) * size
         canvas.bone_ball(name, at, np.array([8, 10, 8]) * size)
         canvas.bone_capsule(name, at, centre + np.array([sign * 38, 8, -1]) * size, 4.5 * size, 3.5 * size)
-    canvas.bone_capsule(name, centre + [0, 28 * size, 0], centre + [0, 31 * size, 0], 4 * size, 3.5 * size)
+    canvas.bone_capsule(name, centre + [0, 30 * size, 0], centre + [0, 33 * size, 0], 4 * size, 3.5 * size)
 
 
 def _paint_body(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float, near, relative, tilt) -> None:
@@ -56,7 +56,7 @@ def _paint_body(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: f
     if i == C1 + 1:  # the dens, in the ring of the atlas
         centre = landmarks.spine[i]
         top = landmarks.spine[C1] + np.array([0, 0, 10]) * size
-        canvas.bone_capsule(name, centre, top, 6 * size, 4.5 * size)
+        canvas.bone_capsule(name, centre, top, 5.5 * size, 4.5 * size)
 
 
 def _paint_arch(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float, near, relative) -> None:

@@ -22,7 +22,7 @@ class Throat:
         rng = random_stream(canvas.seed, "throat")
         self.frame, self.landmarks, self.size = frame, landmarks, landmarks.scale * (1 if landmarks.male else 0.88)
         # Under the atlas the neck has its own length: levels are stretched so that the seventh vertebra is at -164.
-        c1, c7 = -54.0, -164.0
+        c1, c7 = -57.0, -164.0
         self._levels = np.array([c7 - 40, c7, c1, 0.0])
         c7_z = landmarks.spine[C7, 2]
         below = c7_z - 40 * landmarks.scale
