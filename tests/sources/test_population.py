@@ -42,16 +42,18 @@ def people() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def alike(nhanes) -> pd.DataFrame:
-    """Four people of the sex and age of everybody in the survey."""
-    return with_ratios(draw_people_like(pd.concat([nhanes[["sex", "age_years"]]] * 4), 2))
+    """Four people of the sex and age of everybody in the survey; `dxa` says whether DXA measured their original."""
+    originals = pd.concat([nhanes] * 4)
+    drawn = draw_people_like(originals[["sex", "age_years"]], 2)
+    return with_ratios(drawn).assign(dxa=(originals["fat_percent"].notna() & (originals["age_years"] < 60)).to_numpy())
 
 
 def comparable(drawn: pd.DataFrame, real: pd.DataFrame, sex: str, quantity: str) -> list[pd.DataFrame]:
     """One sex of both; for fat only those with DXA, which ends at 59 years."""
-    frames = [frame[frame["sex"] == sex] for frame in (drawn, real)]
     if quantity == "fat_percent":
-        frames = [frame[frame["age_years"] < 60].dropna(subset="fat_percent") for frame in frames]
-    assert len(frames[1]) > 1000
+        drawn, real = drawn[drawn["dxa"]], real[(real["age_years"] < 60) & real["fat_percent"].notna()]
+    frames = [frame[frame["sex"] == sex] for frame in (drawn, real)]
+    assert len(frames[0]) == 4 * len(frames[1]) > 4000
     return frames
 
 

@@ -41,16 +41,17 @@ class SizeConstants:
     height_cm: float  # mean up to 40 years
     height_loss_cm_per_year: float  # after 40 years; includes that older people were born shorter
     height_sd_cm: float
-    bmi_at_50: float  # geometric mean at 50 years, kg/m2
-    log_bmi_curvature: float  # log BMI falls by this 30 years to either side of 50
+    bmi: float  # geometric mean from 40 to 50 years, kg/m2
+    log_bmi_of_youth: float  # log BMI is this much less at 18; the difference goes with the square of the years to 40
+    log_bmi_loss_per_year: float  # after 50 years
     log_bmi_sd: float
     height_bmi_correlation: float  # of height and log BMI at an age
 
 
 CONSTANTS = MappingProxyType(
     {
-        "female": SizeConstants(161.3, 0.121, 6.8, 29.9, 0.116, 0.251, 0.0),
-        "male": SizeConstants(175.0, 0.108, 7.5, 29.7, 0.121, 0.204, 0.09),
+        "female": SizeConstants(161.3, 0.121, 6.8, 29.3, 0.155, 0.0, 0.251, 0.0),
+        "male": SizeConstants(175.0, 0.108, 7.5, 29.6, 0.170, 0.0020, 0.204, 0.06),
     }
 )
 
@@ -62,7 +63,8 @@ def _draw_size(rng: np.random.Generator, sex: str, age: float) -> tuple[float, f
         mean_height = constants.height_cm - constants.height_loss_cm_per_year * max(0.0, age - 40.0)
         tall, correlation = rng.standard_normal(), constants.height_bmi_correlation
         height = mean_height + constants.height_sd_cm * tall
-        mean_log_bmi = log(constants.bmi_at_50) - constants.log_bmi_curvature * ((age - 50.0) / 30.0) ** 2
+        mean_log_bmi = log(constants.bmi) - constants.log_bmi_of_youth * (max(0.0, 40.0 - age) / 22.0) ** 2
+        mean_log_bmi -= constants.log_bmi_loss_per_year * max(0.0, age - 50.0)
         heavy = correlation * tall + sqrt(1 - correlation**2) * rng.standard_normal()
         bmi = exp(mean_log_bmi + constants.log_bmi_sd * heavy)
         if HEIGHT_RANGE_CM[0] <= height <= HEIGHT_RANGE_CM[1] and BMI_RANGE[0] <= bmi <= BMI_RANGE[1]:
