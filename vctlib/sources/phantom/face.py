@@ -8,7 +8,7 @@ from vctlib.sources.phantom.head_frame import HeadFrame
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.pose import SIDES
 
-TOOTH_HU, FILLING_HU = 900.0, 1500.0  # above compact bone
+TOOTH_HU, FILLING_HU = 1300.0, 1200.0  # above compact bone
 ARCH = ((4, -16), (11, -14), (17, -9), (21, -3), (24, 4), (26.5, 12), (28, 21), (29, 30))  # x, y of the upper teeth
 MAXILLARY_SINUS, MAXILLARY_RADII = (26.5, 19, -34), (12.5, 17, 15)
 
