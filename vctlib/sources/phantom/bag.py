@@ -40,13 +40,14 @@ def _outside_mm(body: np.ndarray, mm: float) -> np.ndarray:
 def add_bag(hu: np.ndarray, body: np.ndarray, spacing_mm: float, seed: int, offset_x_mm: float = 0.0) -> np.ndarray:
     """A body (x, y, z in RAS+; Hounsfield units) in a bag; float32. `body`: boolean, what the bag goes round.
 
-    The sheet never enters the body and lies on the table's surface below. A voxel gets the plastic's share of its
+    The sheet never enters the body, hangs down at its sides and lies on the table's surface below. A voxel gets the plastic's share of its
     volume. The same seed gives the same drape.
     """
     rng = np.random.default_rng(seed)
     block = max(1, round(COARSE_MM / spacing_mm))
     padded = np.pad(body, [(0, -n % block) for n in body.shape])
     blocks = padded.reshape([m for n in padded.shape for m in (n // block, block)]).any(axis=(1, 3, 5))
+    blocks = np.logical_or.accumulate(blocks[:, ::-1], axis=1)[:, ::-1]  # its sides hang down to the table
     loose = np.maximum(LOOSE_MM + LOOSE_SD_MM * _waves(blocks.shape, rng), LOOSE_MM / 4)
     drape = _outside_mm(blocks, block * spacing_mm) - loose
     layers = 1 + np.clip(2 * _waves(blocks.shape, rng) - 2, 0, MOST_LAYERS - 1)
