@@ -9,7 +9,7 @@ import pytest
 from vctlib.errors import InputError
 from vctlib.sources.fuse_scans import fuse, fuse_files
 from vctlib.sources.phantom.acquisition import LARGEST_OFFSET_MM, STATIONS, three_scans, write_scans
-from vctlib.sources.phantom.protocol import Protocol, scan_person
+from vctlib.sources.phantom.scan_protocol import ScanProtocol, scan_person
 from vctlib.sources.phantom.scanner import ScannerSettings, scan
 
 SPACING = 8.0
@@ -130,7 +130,7 @@ def test_files_hold_the_scans_and_the_answer(tmp_path, parts):
 
 
 def test_a_cohort_may_be_scanned_in_three_pieces(body):
-    protocol = Protocol(90, 4e6, three_scans=True)
+    protocol = ScanProtocol(90, 4e6, three_scans=True)
     image, name = scan_person(body, body > -500, AFFINE, protocol, seed=3)
     assert name == "standard_120kv" and image.shape == body.shape
     assert np.median(np.abs(image - body)[(body > 0) & (body < 60)]) < 25

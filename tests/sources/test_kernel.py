@@ -26,37 +26,54 @@ def disc(size: int, radius: float, spacing_mm: float, slices: int = 1) -> np.nda
 
 
 @lru_cache
-def image_of(name: str, size: int, radius: float, spacing_mm: float, slices: int, photons: float) -> np.ndarray:
-    model = replace(MODELS["standard_120kv"], kernel=KERNELS[name], detector_blur_mm=0.0, slice_mm=0.1, interval_mm=0.1)
-    return scan(disc(size, radius, spacing_mm, slices), spacing_mm, ScannerSettings(None, photons, model), seed=1)
+def image_of(
+    name: str, size: int, radius: float, spacing_mm: float, slices: int, photons: float, blur_mm: float = 0.0
+) -> np.ndarray:
+    model = replace(MODELS["standard_120kv"], kernel=KERNELS[name], slice_mm=0.1, interval_mm=0.1)
+    settings = ScannerSettings(None, photons, replace(model, detector_blur_mm=blur_mm))
+    return scan(disc(size, radius, spacing_mm, slices), spacing_mm, settings, seed=1)
 
 
-def edge_profile(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Hounsfield units of a disc of 8 mm against distance from its edge (mm, every 0.05)."""
-    image, radius = image_of(name, 96, 8.0, 0.25, 1, 1e12)[:, :, 0], radius_mm(96, 0.25)
+def edge_profile(name: str, blur_mm: float = 0.0) -> np.ndarray:
+    """Hounsfield units of a disc of 8 mm against distance from its edge: 141 places, 0.05 mm apart."""
+    image, radius = image_of(name, 96, 8.0, 0.25, 1, 1e12, blur_mm)[:, :, 0], radius_mm(96, 0.25)
     bins = np.round((radius - 8.0) / 0.05).astype(int).ravel()
     near = np.abs(bins) <= 70
     sums = np.bincount(bins[near] + 70, weights=image.ravel()[near], minlength=141)
     counts = np.bincount(bins[near] + 70, minlength=141)
-    at = np.arange(-70, 71) * 0.05
-    return at, np.interp(at, at[counts > 0], sums[counts > 0] / counts[counts > 0])
+    at = np.arange(141)
+    return np.interp(at, at[counts > 0], sums[counts > 0] / counts[counts > 0])
+
+
+FREQUENCY = np.arange(0, 15, 0.05)  # line pairs per cm
+
+
+def modulation_transfer(profile: np.ndarray) -> np.ndarray:
+    """Of an edge, at `FREQUENCY`; the voxels of 0.25 mm, of the phantom and of the image, are taken out."""
+    position = (np.arange(140) - 69.5) * 0.005  # cm
+    transfer = np.abs(np.exp(-2j * np.pi * FREQUENCY[:, None] * position) @ -np.diff(profile))
+    return transfer / (transfer[0] * np.sinc(FREQUENCY * 0.025) ** 2)
 
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_an_edge_shows_the_frequencies_that_define_the_kernel(name):
-    kernel, (_, profile) = KERNELS[name], edge_profile(name)
-    line = -np.diff(profile)
-    frequency = np.arange(0, 15, 0.05)  # line pairs per cm
-    position = (np.arange(140) - 69.5) * 0.005  # cm
-    transfer = np.abs(np.exp(-2j * np.pi * frequency[:, None] * position) @ line)
-    transfer /= transfer[0] * np.sinc(frequency * 0.025) ** 2  # voxels of 0.25 mm, of the phantom and of the image
-    half, tenth = (frequency[np.flatnonzero(transfer > level)[-1]] for level in (0.5, 0.1))
-    assert half == pytest.approx(kernel.mtf50_per_cm, rel=0.06)
-    assert tenth == pytest.approx(kernel.mtf10_per_cm, rel=0.06)
+    transfer = modulation_transfer(edge_profile(name))
+    half, tenth = (FREQUENCY[np.flatnonzero(transfer > level)[-1]] for level in (0.5, 0.1))
+    assert half == pytest.approx(KERNELS[name].mtf50_per_cm, rel=0.06)
+    assert tenth == pytest.approx(KERNELS[name].mtf10_per_cm, rel=0.06)
+
+
+def test_detector_blur_comes_on_top_of_the_kernel():
+    """A Gaussian of 1.2 mm: its own transfer at 2 and 4 line pairs per cm is 0.66 and 0.19."""
+    plain, blurred = (modulation_transfer(edge_profile("sharp", blur)) for blur in (0.0, 1.2))
+    for per_cm in (2.0, 4.0):
+        wanted = np.exp(-((np.pi * per_cm * 0.12) ** 2) / (4 * np.log(2)))
+        at = np.searchsorted(FREQUENCY, per_cm - 1e-9)
+        assert blurred[at] / plain[at] == pytest.approx(wanted, rel=0.08)
 
 
 def test_only_the_sharp_kernel_overshoots_at_an_edge():
-    overshoot = {name: edge_profile(name)[1].max() for name in KERNELS}
+    overshoot = {name: edge_profile(name).max() for name in KERNELS}
     assert overshoot["sharp"] > 50 > 15 > max(overshoot["smooth"], overshoot["standard"])
 
 

@@ -18,7 +18,7 @@ from vctlib.sources.parallel import run_in_processes
 from vctlib.sources.phantom.cohort import make_phantom_cohort, subject_seeds
 from vctlib.sources.phantom.phantom import Phantom
 from vctlib.sources.phantom.population import draw_people
-from vctlib.sources.phantom.protocol import Protocol
+from vctlib.sources.phantom.scan_protocol import ScanProtocol
 from vctlib.sources.split import assign_split
 
 GRID, SPACING = (24, 20, 28), 16.0
@@ -26,7 +26,7 @@ ARGUMENTS = {
     "spacing_mm": SPACING,
     "grid": GRID,
     "seed": 5,
-    "scanner": Protocol(30, 1e6, ("sharp_140kv", "smooth_100kv")),
+    "scanner": ScanProtocol(30, 1e6, ("sharp_140kv", "smooth_100kv")),
 }
 
 
@@ -205,7 +205,7 @@ def test_true_phantoms_fill_the_smallest_grid(tmp_path):
     """Two people at 16 mm, scanned: deep fat is near -100 HU, muscle above 0, lungs dark; the truth is the target."""
     people = draw_people(2, 0)
     cohort = make_phantom_cohort(
-        tmp_path / "cohort", people, spacing_mm=16.0, grid=(48, 32, 128), seed=0, scanner=Protocol(60, 2e6)
+        tmp_path / "cohort", people, spacing_mm=16.0, grid=(48, 32, 128), seed=0, scanner=ScanProtocol(60, 2e6)
     )
     assert cohort.subjects == ["P0001", "P0002"]
     for subject_id, row in cohort.table.iterrows():

@@ -1,13 +1,15 @@
 """Scanner models: water stays water, bone reads as the voltage says, and each person meets one of them."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from vctlib.cohort_config import ScannerName
 from vctlib.errors import InputError
-from vctlib.sources.phantom.protocol import Protocol, scan_person
+from vctlib.sources.phantom.scan_protocol import ScanProtocol, scan_person
 from vctlib.sources.phantom.scanner import ScannerSettings, scan
 from vctlib.sources.phantom.scanner_models import MODELS, draw_model
 from vctlib.sources.phantom.spectrum import Spectrum, materials
@@ -66,6 +68,26 @@ def test_bone_is_brighter_at_a_lower_voltage():
     assert vertebra[0] > vertebra[1] > vertebra[2] > 200
 
 
+def test_exposure_multiplies_the_photons():
+    def scanned(photons: float, exposure: float) -> np.ndarray:
+        model = replace(MODELS["standard_120kv"], exposure=exposure)
+        return scan(trunk(0.0), 4.0, ScannerSettings(120, photons, model), seed=1)[30:50, 30:50]
+
+    once, four_times = ((scanned(5e5, exposure) - scanned(1e12, 1.0)).std() for exposure in (1.0, 4.0))
+    assert once / four_times == pytest.approx(2.0, rel=0.1)
+
+
+def test_thick_slices_mix_neighbours():
+    """A body that ends between two voxels of 2 mm: slices of 5 mm show a Gaussian's integral across its end."""
+    hu = np.repeat(trunk(0.0)[:, :, :1], 20, axis=2)
+    hu[:, :, 10:] = -1000
+    image = scan(hu, 2.0, ScannerSettings(120, 1e12, MODELS["smooth_100kv"]), seed=0)
+    profile = (image[38:42, 38:42].mean(axis=(0, 1)) + 1000) / 1000
+    slices = np.arange(0, 40, 5.0)  # mm, centres; between them, linear
+    wanted = np.interp(np.arange(20) * 2.0, slices, norm.cdf((19.0 - slices) / (5 / 2.3548)))
+    np.testing.assert_allclose(profile[2:18], wanted[2:18], atol=0.02)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_spectra_have_the_mean_energy_that_is_documented(name):
     assert np.dot(MODELS[name].spectrum.shares, [40, 50, 60, 80, 100, 120]) == pytest.approx(MEAN_KEV[name], abs=0.06)
@@ -85,22 +107,22 @@ def test_people_meet_every_scanner_about_equally_often():
 
 def test_a_person_is_scanned_by_the_model_that_is_named():
     hu, affine = np.repeat(trunk(100.0), 20, axis=2), np.diag([4.0, 4.0, 4.0, 1.0])
-    protocol = Protocol(60, 1e6, tuple(MODELS), TubeCurrent(0.5, 0.5))
+    protocol = ScanProtocol(60, 1e6, tuple(MODELS), TubeCurrent(0.5, 0.5))
     image, name = scan_person(hu, hu > -500, affine, protocol, seed=7)
     settings = ScannerSettings(60, 1e6, MODELS[name], TubeCurrent(0.5, 0.5))
     np.testing.assert_array_equal(image, scan(hu, 4.0, settings, 7))
     again, _ = scan_person(hu, hu > -500, affine, protocol, seed=7)
     np.testing.assert_array_equal(image, again)
-    furnished, _ = scan_person(hu, hu > -500, affine, Protocol(60, 1e6, table=True, bag=True), seed=7)
+    furnished, _ = scan_person(hu, hu > -500, affine, ScanProtocol(60, 1e6, table=True, bag=True), seed=7)
     assert furnished[(hu < -500)].mean() > image[(hu < -500)].mean() + 3
 
 
 def test_mistakes_are_named():
     with pytest.raises(InputError, match="no scanner model 'x'; there are standard_120kv"):
-        Protocol(models=("x",))
+        ScanProtocol(models=("x",))
     with pytest.raises(InputError, match="at least one"):
-        Protocol(models=())
+        ScanProtocol(models=())
     with pytest.raises(InputError, match="photons"):
-        Protocol(photons=-1)
+        ScanProtocol(photons=-1)
     with pytest.raises(InputError, match="sum to one"):
         Spectrum((0.5, 0.5, 0.5, 0, 0, 0))

@@ -7,6 +7,7 @@ from vctlib.measure import body_mask
 from vctlib.sources.phantom import bag, table
 from vctlib.sources.phantom.bag import add_bag
 from vctlib.sources.phantom.table import add_table, surface_mm, table_section
+from vctlib.sources.resample import body_mask as imported_mask
 
 
 def body_on(spacing_mm: float, slices: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -84,3 +85,4 @@ def test_body_mask_leaves_table_and_bag_out(spacing_mm, labelled):
     affine = np.diag([spacing_mm] * 3 + [1.0])
     alone, furnished = (body_mask(image, affine, labels).sum() for image in (hu, around))
     assert furnished == pytest.approx(alone, rel=0.01)
+    assert imported_mask(around).sum() == pytest.approx(imported_mask(hu).sum(), rel=0.01)

@@ -8,13 +8,13 @@ from vctlib.errors import InputError
 from vctlib.sources.nifti import import_nifti_cohort
 from vctlib.sources.phantom.cohort import make_phantom_cohort
 from vctlib.sources.phantom.population import draw_people
-from vctlib.sources.phantom.protocol import Protocol
+from vctlib.sources.phantom.scan_protocol import ScanProtocol
 from vctlib.sources.phantom.tube_current import TubeCurrent
 
 
-def protocol_of(config: ScannerConfig) -> Protocol:
+def protocol_of(config: ScannerConfig) -> ScanProtocol:
     """The scanner of a profile."""
-    return Protocol(
+    return ScanProtocol(
         config.angles,
         config.photons,
         config.models,

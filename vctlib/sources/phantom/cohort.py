@@ -21,7 +21,7 @@ from vctlib.sources.parallel import run_in_processes
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.phantom import Phantom, make_phantom
 from vctlib.sources.phantom.population import COLUMNS, person_from_row
-from vctlib.sources.phantom.protocol import Protocol, scan_person
+from vctlib.sources.phantom.scan_protocol import ScanProtocol, scan_person
 from vctlib.sources.resample import box_of, fit_to_grid
 from vctlib.sources.split import assign_split
 
@@ -34,7 +34,7 @@ class _Job:
 
     writer: CohortWriter
     seed: int
-    scanner: Protocol | None
+    scanner: ScanProtocol | None
     make: Make
 
 
@@ -128,7 +128,7 @@ def make_phantom_cohort(
     spacing_mm: float,
     grid: Sequence[int],
     seed: int,
-    scanner: Protocol | None,
+    scanner: ScanProtocol | None,
     n_workers: int | None = None,
     name: str = "reference",
     max_minutes: float | None = None,

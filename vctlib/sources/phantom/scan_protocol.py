@@ -17,7 +17,7 @@ TABLE_OFFSET_MM = 20.0  # a body lies at most so far beside the table's middle; 
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ScanProtocol:
     """Views over 180 degrees and photons as in `ScannerSettings`; each person meets one of the `models`, by name.
 
     `table` and `bag` put these round the body; with `three_scans` a body is scanned in three pieces that are fused, as
@@ -51,7 +51,7 @@ class Protocol:
 
 
 def scan_person(
-    hu: np.ndarray, body: np.ndarray, affine: np.ndarray, protocol: Protocol, seed: int
+    hu: np.ndarray, body: np.ndarray, affine: np.ndarray, protocol: ScanProtocol, seed: int
 ) -> tuple[np.ndarray, str]:
     """The image (float32, Hounsfield units) of a person and the name of the scanner, drawn from the seed.
 
