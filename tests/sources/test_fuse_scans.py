@@ -38,6 +38,20 @@ def test_pieces_of_one_volume_give_it_back(body):
     np.testing.assert_allclose(fused.hu, body, atol=0.05)
 
 
+def test_a_scan_between_the_voxels_is_put_in_place():
+    """A ramp in millimetres, sampled on a lattice 0.4 voxels off, is the same ramp on the first lattice."""
+
+    def ramp(affine: np.ndarray) -> np.ndarray:
+        index = np.stack(np.meshgrid(np.arange(12), np.arange(10), np.arange(40), indexing="ij"), axis=-1)
+        return (index @ affine[:3, :3] + affine[:3, 3]) @ [3.0, 2.0, 1.0] - 500
+
+    first, second = affine_at(100.0), affine_at(0.4 * SPACING, x_mm=-0.4 * SPACING)
+    fused = fuse([(ramp(first), first), (ramp(second), second)], register=False)
+    corner = tuple(np.round((first[:3, 3] - fused.affine[:3, 3]) / SPACING).astype(int) - (0, 0, 15))
+    at = fused.affine[:3, :3] @ np.add(corner, 1) + fused.affine[:3, 3]
+    assert fused.hu[tuple(np.add(corner, 1))] == pytest.approx(at @ [3.0, 2.0, 1.0] - 500, abs=0.01)
+
+
 @pytest.mark.parametrize("shift", [(10.0, 0.0, 0.0), (-5.0, 15.0, 20.0), (2.0, -3.0, -8.0)])
 def test_a_known_shift_is_found(body, shift):
     moved = ndimage.shift(body, np.array(shift) / SPACING, order=1, cval=-1000.0)

@@ -40,6 +40,7 @@ def test_shell_and_foam_have_their_units_and_shapes():
     middle = section[360]
     assert np.isclose(middle, table.FOAM_HU, atol=1).sum() == pytest.approx(41, abs=2)  # 45 mm less two shells
     assert middle.max() == pytest.approx(table.SHELL_HU, abs=1)
+    assert (middle + 1000).sum() == pytest.approx(2 * 2 * 900 + 41 * 50, rel=0.02)  # a shell of 2 mm on either side
     assert (section.max(axis=1) > -900).sum() == pytest.approx(table.WIDTH_MM, abs=4)
 
 
