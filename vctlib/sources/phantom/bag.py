@@ -40,8 +40,8 @@ def _outside_mm(body: np.ndarray, mm: float) -> np.ndarray:
 def add_bag(hu: np.ndarray, body: np.ndarray, spacing_mm: float, seed: int, offset_x_mm: float = 0.0) -> np.ndarray:
     """A body (x, y, z in RAS+; Hounsfield units) in a bag; float32. `body`: boolean, what the bag goes round.
 
-    The sheet never enters the body, hangs down at its sides and lies on the table's surface below. A voxel gets the plastic's share of its
-    volume. The same seed gives the same drape.
+    The sheet never enters the body, hangs down at its sides and lies on the table's surface below. A voxel gets the
+    plastic's share of its volume. The same seed gives the same drape.
     """
     rng = np.random.default_rng(seed)
     block = max(1, round(COARSE_MM / spacing_mm))
