@@ -9,7 +9,7 @@ from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.tissues import HU
 from vctlib.sources.phantom.vessels import lung_hilum
 
-LEAVES = 130  # ends of a lung's tree
+LEAVES = 240  # ends of a lung's tree
 LEAF_RADIUS_MM, LARGEST_RADIUS_MM = 0.8, 6.0
 STEP_MM = 4.0
 LOBES = {
@@ -26,7 +26,7 @@ def paint_lung_vessels(canvas: Canvas, landmarks: Landmarks) -> None:
             continue
         rng = random_stream(canvas.seed, f"lung vessels {sign}")
         points, radii = _tree(canvas, lung, lung_hilum(landmarks, sign), rng)
-        distance, nearest = cKDTree(points).query(canvas.positions[lung], distance_upper_bound=60.0)
+        distance, nearest = cKDTree(points).query(canvas.positions[lung], distance_upper_bound=LARGEST_RADIUS_MM * landmarks.scale + canvas.spacing)
         found = np.isfinite(distance)
         radius = radii[nearest[found]] * landmarks.scale
         kind = np.full(found.sum(), ROD)

@@ -84,6 +84,7 @@ class Diaphragm:
         self.right_top = float(np.interp(level, np.arange(12), landmarks.spine[T1 : T12 + 1, 2]))
         self.left_top = self.right_top - 14 * landmarks.scale
         self._cage, self._scale = cage, landmarks.scale
+        self._highest, self._lowest = landmarks.spine[T1 + 5, 2], landmarks.spine[T12, 2]
 
     def height(self, points: np.ndarray, position: CagePosition) -> np.ndarray:
         """z of the diaphragm above or below points (n, 3)."""
@@ -93,3 +94,15 @@ class Diaphragm:
         across = (points[:, 0] - centre_x) / (0.75 * width)
         backwards = (points[:, 1] - (position.centre_y - 5 * scale)) / (1.15 * position.half_depth)
         return top - 88 * scale * np.clip(across**2 + backwards**2, 0, 1.7)
+
+    def settle(self, points: np.ndarray, position: CagePosition, voxel_ml: float, wanted_ml: dict[int, float]) -> None:
+        """Move the domes so that wanted volumes (ml, by side: 1 left, -1 right) of points (n, 3), those that lungs may
+        take, lie above them."""
+        above = points[:, 2] - self.height(points, position)
+        for sign, volume_ml in wanted_ml.items():
+            own = np.sort(above[points[:, 0] * sign > 0])[::-1]
+            rise = float(own[min(int(volume_ml / voxel_ml), len(own) - 1)])
+            if sign > 0:
+                self.left_top = float(np.clip(self.left_top + rise, self._lowest, self._highest))
+            else:
+                self.right_top = float(np.clip(self.right_top + rise, self._lowest, self._highest))
