@@ -9,7 +9,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.abdominal_organs import Cavity, pelvic_y
+from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.canvas import Canvas, random_stream
 from vctlib.sources.phantom.landmarks import L1, L5, Landmarks
 

@@ -29,7 +29,7 @@ class RibCage:
         lm, scale, spine_z = landmarks, landmarks.scale, landmarks.spine[:, 2]
         aging = lm.age - 45
         width = (141 if lm.male else 126) * scale * rng.normal(1, 0.03) * (1 + 0.0010 * aging)
-        self.half_width = float(np.clip(0.83 * lm.lean.half_width(spine_z[15]), width * 0.93, width * 1.16))
+        self.half_width = float(np.clip(0.88 * lm.lean.half_width(spine_z[15]), width * 0.93, width * 1.16))
         self.top, self.bottom = spine_z[C7] - 4 * scale, spine_z[L1 + 1]
         self.first_rib_z = spine_z[T1]
         self.pitch = (spine_z[T1] - spine_z[T12]) / 11.0  # height of one rib and the gap below it
@@ -84,7 +84,7 @@ class Diaphragm:
         self.right_top = float(np.interp(level, np.arange(12), landmarks.spine[T1 : T12 + 1, 2]))
         self.left_top = self.right_top - 14 * landmarks.scale
         self._cage, self._scale = cage, landmarks.scale
-        self._highest, self._lowest = landmarks.spine[T1 + 5, 2], landmarks.spine[T12, 2]
+        self._highest, self._lowest = landmarks.spine[T1 + 6, 2], landmarks.spine[T1 + 10, 2]
 
     def height(self, points: np.ndarray, position: CagePosition) -> np.ndarray:
         """z of the diaphragm above or below points (n, 3)."""

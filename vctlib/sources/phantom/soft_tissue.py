@@ -3,32 +3,39 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.abdominal_organs import Cavity
+from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.balance import Balance
 from vctlib.sources.phantom.bowel import LARGE, find_bowel
-from vctlib.sources.phantom.canvas import LABEL, Canvas, least
+from vctlib.sources.phantom.canvas import LABEL, Canvas, least, random_stream
+from vctlib.sources.phantom.geometry import ellipsoid_radius
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.muscles import between_muscles, name_muscles
 from vctlib.sources.phantom.ribcage import RibCage
 
-BOWEL_CONTENT_HU = -22.0  # less than the wall
+BOWEL_ML, BOWEL_SPREAD = {"male": 1600.0, "female": 1500.0}, 0.22  # walls and content, 1.67 and 1.56 kg: icrp89
+BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the wall; gas in faeces; vessels in fat
+BELLY_WALL_MM = 11.0  # the muscles around the belly are no thinner than that
+KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
 
 
 def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavity: Cavity, balance: Balance) -> None:
     """Paint all that is still free, to the volumes of the balance."""
-    core = cavity.core + 0.02 * canvas.noise("cavity wall", 22)
     share = _Share(canvas)
-    in_cavity_ml = _paint_cavity(canvas, landmarks, share, cavity, core, balance)
+    visceral_ml, gut_ml, belly_wall = _paint_cavity(canvas, landmarks, share, cavity, balance)
     thickness = _fat_thickness(canvas, landmarks)
     free = share.free()
     # Subcutaneous fat: the outermost voxels, measured in the thickness that fat has at that place.
     outermost = (canvas.depth[free] + canvas.noise("fat border", 7, free)) / thickness[free]
-    share.give("subcutaneous_fat", free, outermost, balance.subcutaneous)
+    of_voxel = np.zeros(len(canvas), np.float32)
+    of_voxel[belly_wall] = KEEP_OUT
+    _favour_fossae(canvas, landmarks, of_voxel)
+    outermost += of_voxel[free]
+    share.give("subcutaneous_fat", free, outermost, balance.subcutaneous + balance.visceral - visceral_ml)
     free = share.free()
     sheets = np.abs(canvas.noise("connective sheets", 10, free, z_stretch=2.5))
     sheets *= (0.5 + 0.5 * np.clip(canvas.depth[free] / 12, 0, 1.5)) * np.clip(thickness[free] / 5, 0.35, 1)
-    share.give("connective_tissue", free, sheets, balance.visceral + balance.gas + balance.other - in_cavity_ml)
+    share.give("connective_tissue", free, sheets, balance.gas + balance.other - gut_ml)
     free = share.free()
     owner = name_muscles(canvas, landmarks, cage, free)
     planes = np.abs(canvas.noise("between muscles", 9, free, z_stretch=3.0))
@@ -36,6 +43,16 @@ def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavit
     share.give("intermuscular_fat", free, planes - 2 * between_muscles(canvas, free, owner), balance.intermuscular)
     muscle = canvas.labels[free] == 0
     canvas.labels[free[muscle]] = owner[muscle]
+
+
+def _favour_fossae(canvas: Canvas, landmarks: Landmarks, score: np.ndarray) -> None:
+    """Lower the score (canvas size,) of the fat-filled fossae beside the anus."""
+    scale, y, z = landmarks.scale, pelvic_y(landmarks) + 42 * landmarks.scale, landmarks.hip_z - 58 * landmarks.scale
+    for sign in (1, -1):
+        centre = np.array([sign * 30 * scale, y, z])
+        near = canvas.around(centre, 40 * scale)
+        radius = ellipsoid_radius(canvas.positions[near], centre, np.array([19, 30, 32]) * scale)
+        score[near] -= KEEP_OUT * (radius < 1)
 
 
 class _Share:
@@ -58,33 +75,51 @@ class _Share:
 
 
 def _paint_cavity(
-    canvas: Canvas, landmarks: Landmarks, share: _Share, cavity: Cavity, core: np.ndarray, balance: Balance
-) -> float:
-    """Fill the middle of the abdomen with visceral fat and bowel; the volume (ml) used."""
-    wanted_ml = balance.visceral + balance.gas + balance.other
+    canvas: Canvas, landmarks: Landmarks, share: _Share, cavity: Cavity, balance: Balance
+) -> tuple[float, float, np.ndarray]:
+    """Fill the middle of the abdomen with visceral fat and bowel; the volumes (ml) of both, and the voxels around them."""
+    cavity.capsule_first()
+    core = cavity.core + 0.02 * canvas.noise("cavity wall", 22)
+    gut_ml = balance.gas + min(_bowel_ml(landmarks, canvas.seed), balance.other)
     free = np.flatnonzero((canvas.labels == 0) & np.isfinite(core))
-    voxels = share.give("torso_fat", free, core[free], wanted_ml)
+    voxels = share.give("torso_fat", free, core[free], balance.visceral + gut_ml)
+    used_ml = share.volume_ml(voxels)
+    gut_ml = max(min(gut_ml, used_ml - balance.visceral), min(0.75 * gut_ml, used_ml))
     bowel = find_bowel(canvas, landmarks, cavity)
     number, outside = bowel.nearest(canvas.positions[voxels])
-    radius = bowel.radius[number]
-    tubes = (
-        outside / radius + 0.06 * canvas.noise("bowel surface", 9, voxels) + np.clip((core[voxels] - 0.9) / 0.05, 0, 9)
-    )
-    used_ml = share.volume_ml(voxels)
-    wall = np.zeros(len(canvas), np.float32)
-    wall[voxels] = tubes
-    gut = share.give("small_bowel", voxels, tubes, used_ml - balance.visceral)
-    path = np.zeros(len(canvas), np.intp)
-    path[voxels] = number
+    in_capsule = np.zeros(len(canvas), bool)
+    in_capsule[cavity.voxels[cavity.fat_rim]] = True
+    tubes = outside / bowel.radius[number] + 0.06 * canvas.noise("bowel surface", 9, voxels) + in_capsule[voxels]
+    wall, path = np.zeros(len(canvas), np.float32), np.zeros(len(canvas), np.intp)
+    wall[voxels], path[voxels] = tubes, number
+    _paint_mesentery(canvas, voxels)
+    gut = share.give("small_bowel", voxels, tubes, gut_ml)
     number = path[gut]
-    canvas.labels[gut[bowel.part[number] == LARGE]] = LABEL["colon"]
+    large = bowel.part[number] == LARGE
+    canvas.labels[gut[large]] = LABEL["colon"]
     # Gas rises to the front of those stretches that hold some; the wall stays.
     above = (bowel.points[number, 1] - canvas.positions[gut, 1]) / bowel.radius[number]
-    inner = wall[gut] < np.quantile(wall[gut], 0.6) if len(gut) else np.zeros(0, bool)
-    canvas.contrast_hu[gut] = np.where(inner, BOWEL_CONTENT_HU, 0)
-    gas = share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 0.8 * above)[inner], balance.gas)
+    inner = wall[gut] < np.quantile(wall[gut], 0.62) if len(gut) else np.zeros(0, bool)
+    bubbles = np.clip(canvas.noise("faeces", 6, gut) - 0.5, 0, 1.5) * (large & (bowel.gas[number] > 0.3))
+    canvas.contrast_hu[gut] = np.where(inner, BOWEL_CONTENT_HU - FAECES_HU * bubbles, 0)
+    gas = share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 1.2 * above)[inner], balance.gas)
     canvas.contrast_hu[gas] = 0
-    return used_ml
+    level = float(np.quantile(core[voxels], 0.97)) if len(voxels) else 1.0
+    outside = cavity.outside_mm(level)
+    belly_wall = cavity.voxels[(outside > 0) & (outside < BELLY_WALL_MM * landmarks.scale)]
+    return used_ml - gut_ml, gut_ml, belly_wall
+
+
+def _bowel_ml(landmarks: Landmarks, seed: int) -> float:
+    """Small and large bowel with their content, without gas and duodenum."""
+    rng = random_stream(seed, "bowel volume")
+    return BOWEL_ML[landmarks.person.sex] * landmarks.scale**2 * rng.lognormal(-(BOWEL_SPREAD**2) / 2, BOWEL_SPREAD)
+
+
+def _paint_mesentery(canvas: Canvas, voxels: np.ndarray) -> None:
+    """Vessels in visceral fat: thin lines where two random sheets meet."""
+    line = canvas.noise("mesentery a", 12, voxels) ** 2 + canvas.noise("mesentery b", 12, voxels) ** 2
+    canvas.contrast_hu[voxels] = MESENTERY_HU * np.clip(1 - line / 0.08, 0, 1)
 
 
 def _fat_thickness(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Paint heart, airway, oesophagus, thyroid and lungs; what is left in the chest is mediastinal fat.
 
-Tissue and blood of both lungs are 940 g in men and 720 g in women, which at -850 HU (full inspiration) and -700 HU
+Tissue and blood of both lungs are 900 g in men and 690 g in women, which at -850 HU (full inspiration) and -700 HU
 (expiration) leaves the air that people of 175 and 163 cm then hold; a choice between icrp89's reference and CT. How far
 the lungs are blown up follows from their HU, and the diaphragm stands where that leaves it. They grow with the square
 of height, as quanjer1993's total capacity does (7.99 L/m at 6.9 L). Shares of the lobes: yamada2020, table 3. The
@@ -17,8 +17,9 @@ from vctlib.sources.phantom.lung_tree import LOBES, paint_lung_vessels
 from vctlib.sources.phantom.ribcage import CagePosition, Diaphragm, RibCage
 from vctlib.sources.phantom.vessels import lung_hilum, paint_vessels
 
-PLEURA = 9.5  # the lungs end this far inside the surface of the rib cage, mm
-LUNG_G, LUNG_G_SPREAD = {"male": 940.0, "female": 720.0}, 0.12  # spread of the logarithm, as of total capacity
+PLEURA = 8.5  # the lungs end this far inside the surface of the rib cage, mm
+LUNG_G, LUNG_G_SPREAD = {"male": 900.0, "female": 690.0}, 0.12  # spread of the logarithm, as of total capacity
+LUNG_ML = {"male": (2200.0, 6200.0), "female": (1700.0, 4700.0)}  # hardly more or less even when breathing hard
 LUNG_SHARE = {-1: 0.536, 1: 0.464}  # right and left
 LOBE_SHARE = {-1: (0.334, 0.174, 0.492), 1: (0.498, 0.502)}  # of a lung, in the order of `LOBES`
 LOBE_SPREAD = 0.09  # SD of a lower lobe's share, relative
@@ -57,7 +58,7 @@ def paint_thoracic_organs(canvas: Canvas, landmarks: Landmarks, cage: RibCage, d
     above = points[:, 2] > dome + 1.5 * ripple
     _paint_lungs(canvas, landmarks, voxels[pleural & above & ~around_heart])
     paint_lung_vessels(canvas, landmarks)
-    canvas.fill("torso_fat", voxels, above)
+    canvas.fill("torso_fat", voxels, above & (points[:, 2] < spine[T1, 2] + 4 * scale))
 
 
 def _volumes(canvas: Canvas, landmarks: Landmarks) -> tuple[float, float]:
@@ -66,7 +67,7 @@ def _volumes(canvas: Canvas, landmarks: Landmarks) -> tuple[float, float]:
     size = person.height_cm / REFERENCE_CM[person.sex]
     heart_ml = HEART_ML[person.sex] * size**2 * np.exp(rng.normal(-(HEART_SPREAD**2) / 2, HEART_SPREAD))
     grams = LUNG_G[person.sex] * size**2 * np.exp(rng.normal(-(LUNG_G_SPREAD**2) / 2, LUNG_G_SPREAD))
-    return heart_ml, grams / (1 + person.lung_hu / 1000)
+    return heart_ml, float(np.clip(grams / (1 + person.lung_hu / 1000), *(ml * size**2 for ml in LUNG_ML[person.sex])))
 
 
 def _in_mediastinum(landmarks: Landmarks, points: np.ndarray, ripple: np.ndarray) -> np.ndarray:
