@@ -2,7 +2,7 @@
 
 Means and spreads: liver 1505 ml (kromrey2018) and spleen 215 ml (prassopoulos1997) of both sexes, whose ratios are those
 of icrp89's masses (1800 to 1400 g, 150 to 130 g); kidneys with the medians, quartiles and ages of the SHIP study
-(bechtel2024), in proportion to body surface as cho2024 found; stomach with its content of 400 and 370 g: icrp89.
+(dabers2024), in proportion to body surface; stomach with its content of 400 and 370 g: icrp89.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ PANCREAS_ML, GALLBLADDER_ML, ADRENAL_ML = 75.0, 28.0, 4.5  # choices
 KIDNEY_ML = {"male": (174.0, 180.0), "female": (138.0, 144.0)}  # right and left
 KIDNEY_SPREAD, PAIR_SPREAD = 0.13, 0.06  # of a person's kidneys, and of either one
 KIDNEY_AGE = [30, 50, 70], [0.99, 1.02, 0.95]  # relative size at these years
-SURFACE_M2 = {"male": 2.00, "female": 1.75}  # of the people whose kidneys were measured; a choice
+SURFACE_M2 = {"male": 2.05, "female": 1.78}  # of the people whose kidneys were measured: dabers2024
 SINUS_SHARE = {"male": 0.12, "female": 0.08}  # fat inside the kidney, of its parenchyma; a choice
 
 
@@ -166,6 +166,6 @@ class _Painter:
         axes = rotation([1, 0, 0], 0.6)
         bag = ellipsoid_radius(self.points, gallbladder, np.array([15, 16, 32]) * scale, axes)
         self.canvas.pick("gallbladder", self.voxels, bag, self.draw_ml(GALLBLADDER_ML, 0.4), self.inside)
-        size = (self.landmarks.person.weight_kg / (78 if self.landmarks.male else 68)) ** 0.5
+        size = (self.landmarks.person.weight_kg / (80 if self.landmarks.male else 74)) ** 0.5
         liver_ml = self.draw_ml(LIVER_ML[self.sex], LIVER_SPREAD) * size
         self.canvas.pick("liver", self.voxels, score, liver_ml, self.inside)

@@ -17,7 +17,7 @@ STEP_MM = 5.0  # between points of a path
 COLON_RADII = (27, 26, 24, 21, 19, 20, 17, 15, 14, 14, 13, 15, 16, 17, 15)  # at the turns below, mm
 HAUSTRUM_MM, HAUSTRUM_DEPTH = 34.0, 0.16  # length of a pouch of the colon, and how much it bulges
 COIL_RADIUS, COIL_SPACING = 12.0, 33.0  # of the small bowel, mm
-MAX_COILS = 90
+MAX_COILS = 70  # times the spacing is the length of the small bowel in a body lying still, some 2.3 m
 SMALL, LARGE = 0, 1
 
 
@@ -117,6 +117,9 @@ def _coils(canvas, landmarks, cavity, colon, colon_radius, rng) -> np.ndarray:
     to_colon, nearest = cKDTree(colon).query(points)
     open_to_bowel = (cavity.radius_at(points) < 0.84) & (to_colon > colon_radius[nearest] + COIL_RADIUS * scale)
     points = points[open_to_bowel & canvas.is_free_at(points)]
+    # The mesentery holds the coils together: they fill the room from its middle.
+    middle = np.array([10 * scale, np.median(points[:, 1]) if len(points) else 0.0, low + 0.42 * (high - low)])
+    points = points[np.argsort(np.linalg.norm((points - middle) * [0.8, 1.0, 0.8], axis=1) // (45 * scale), kind="stable")]
     anchors = _spread(points, COIL_SPACING * scale)
     if len(anchors) < 4:
         return np.zeros((0, 3))

@@ -10,7 +10,7 @@ from vctlib.sources.phantom.muscle_map import muscle_of
 from vctlib.sources.phantom.ribcage import RibCage
 
 # Shares of all skeletal muscle: mean and relative spread.
-AUTOCHTHON_SHARE, ILIOPSOAS_SHARE, GLUTEUS_SHARE = (0.058, 0.05), (0.030, 0.06), (0.098, 0.05)
+AUTOCHTHON_SHARE, ILIOPSOAS_SHARE, GLUTEUS_SHARE = (0.058, 0.05), (0.0345, 0.06), (0.094, 0.05)
 GLUTEI = ("gluteus_maximus", "gluteus_medius", "gluteus_minimus")
 FAR = 9.0  # score of a voxel that cannot belong to the muscle
 FARTHEST = 4.0  # score at which a muscle ends even if its volume is not reached

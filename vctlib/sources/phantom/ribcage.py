@@ -29,7 +29,7 @@ class RibCage:
         lm, scale, spine_z = landmarks, landmarks.scale, landmarks.spine[:, 2]
         aging = lm.age - 45
         width = (141 if lm.male else 126) * scale * rng.normal(1, 0.03) * (1 + 0.0010 * aging)
-        self.half_width = float(np.clip(0.88 * lm.lean.half_width(spine_z[15]), width * 0.93, width * 1.16))
+        self.half_width = float(np.clip(0.91 * lm.lean.half_width(spine_z[15]), width * 0.93, width * 1.16))
         self.top, self.bottom = spine_z[C7] - 4 * scale, spine_z[L1 + 1]
         self.first_rib_z = spine_z[T1]
         self.pitch = (spine_z[T1] - spine_z[T12]) / 11.0  # height of one rib and the gap below it
@@ -101,6 +101,8 @@ class Diaphragm:
         above = points[:, 2] - self.height(points, position)
         for sign, volume_ml in wanted_ml.items():
             own = np.sort(above[points[:, 0] * sign > 0])[::-1]
+            if len(own) == 0:
+                continue  # voxels too coarse for a lung
             rise = float(own[min(int(volume_ml / voxel_ml), len(own) - 1)])
             if sign > 0:
                 self.left_top = float(np.clip(self.left_top + rise, self._lowest, self._highest))

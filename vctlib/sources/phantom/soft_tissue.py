@@ -8,13 +8,14 @@ from vctlib.sources.phantom.balance import Balance
 from vctlib.sources.phantom.bowel import LARGE, find_bowel
 from vctlib.sources.phantom.canvas import LABEL, Canvas, least, random_stream
 from vctlib.sources.phantom.geometry import ellipsoid_radius
-from vctlib.sources.phantom.landmarks import Landmarks
+from vctlib.sources.phantom.landmarks import T1, Landmarks
 from vctlib.sources.phantom.muscles import between_muscles, name_muscles
 from vctlib.sources.phantom.ribcage import RibCage
 
 BOWEL_ML, BOWEL_SPREAD = {"male": 1600.0, "female": 1500.0}, 0.22  # walls and content, 1.67 and 1.56 kg: icrp89
 BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the wall; gas in faeces; vessels in fat
 BELLY_WALL_MM = 11.0  # the muscles around the belly are no thinner than that
+PECTORAL_MM = {"male": 26.0, "female": 14.0}  # thickness of muscle in front of the ribs; a choice
 KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
 
@@ -30,6 +31,7 @@ def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavit
     of_voxel = np.zeros(len(canvas), np.float32)
     of_voxel[belly_wall] = KEEP_OUT
     _favour_fossae(canvas, landmarks, of_voxel)
+    _favour_breasts(canvas, landmarks, cage, of_voxel)
     outermost += of_voxel[free]
     share.give("subcutaneous_fat", free, outermost, balance.subcutaneous + balance.visceral - visceral_ml)
     free = share.free()
@@ -53,6 +55,14 @@ def _favour_fossae(canvas: Canvas, landmarks: Landmarks, score: np.ndarray) -> N
         near = canvas.around(centre, 40 * scale)
         radius = ellipsoid_radius(canvas.positions[near], centre, np.array([19, 30, 32]) * scale)
         score[near] -= KEEP_OUT * (radius < 1)
+
+
+def _favour_breasts(canvas: Canvas, landmarks: Landmarks, cage: RibCage, score: np.ndarray) -> None:
+    """Lower the score of what lies in front of the pectoral muscles: breasts are fat and gland."""
+    scale, spine = landmarks.scale, landmarks.spine
+    near = canvas.box([-170 * scale, -500, spine[T1 + 9, 2]], [170 * scale, spine[T1 + 5, 1] - 60, spine[T1 + 2, 2]])
+    beyond = cage.locate(canvas.positions[near]).distance - PECTORAL_MM[landmarks.person.sex] * scale
+    score[near] -= KEEP_OUT * np.clip(beyond / (8 * scale), 0, 1)
 
 
 class _Share:

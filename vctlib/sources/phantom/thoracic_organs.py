@@ -75,7 +75,7 @@ def _in_mediastinum(landmarks: Landmarks, points: np.ndarray, ripple: np.ndarray
     scale, (x, y, z) = landmarks.scale, points.T
     behind = (y - landmarks.spine[T1 + 5, 1]) / scale
     fat = np.clip((landmarks.person.body_fat_percent - 15) / 20, 0, 1.5)
-    half_width = (np.interp(behind, [-170, -110, -60, 0], [6, 16, 30, 26]) + 7 * fat) * scale
+    half_width = (np.interp(behind, [-170, -110, -60, 0], [6, 16, 30, 26]) + 4 * fat) * scale
     return (np.abs(x - 4 * scale) < half_width + 1.5 * ripple) | (np.hypot(x, y - landmarks.spine_at(z)[1]) < 29 * scale)
 
 

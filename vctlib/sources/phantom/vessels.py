@@ -51,7 +51,7 @@ def paint_vessels(canvas: Canvas, landmarks: Landmarks, cage: RibCage, heart: np
 def _paint_aorta(canvas: Canvas, landmarks: Landmarks, chest: _Chest) -> None:
     scale, spine = landmarks.scale, landmarks.spine
     wider = AORTA_MM_PER_YEAR * (landmarks.age - AORTA_AT_YEARS)
-    ascending, descending, lower = ((mm + wider) / 2 * scale for mm in AORTA_MM[landmarks.person.sex])
+    ascending, descending, lower = ((mm + wider) / 2 for mm in AORTA_MM[landmarks.person.sex])
     path = [chest.heart + np.array([-14, 0, 14]) * scale, chest.heart + np.array([-20, -4, 40]) * scale]
     path.append(chest.arch + np.array([-16, -12, -8]) * scale)
     path.append(chest.arch)
