@@ -145,7 +145,9 @@ class _Painter:
         before, scale = self.before_spine, self.scale
         path = [before(L1 + 1, -26, -46, 4), before(L1, -14, -56, 4), before(L1, 14, -60, 12), before(T12, 50, -44, 0)]
         path.append(before(T12, 84, -18, 8))
-        score = self.along(path, np.array([15, 12, 9, 9, 7]) * scale) + 0.10 * self.canvas.noise("lobules", 7, self.voxels)
+        score = self.along(path, np.array([15, 12, 9, 9, 7]) * scale) + 0.10 * self.canvas.noise(
+            "lobules", 7, self.voxels
+        )
         volume_ml = self.draw_ml(PANCREAS_ML, 0.2) * (1 - 0.004 * max(0, self.landmarks.age - 50))
         self.canvas.pick("pancreas", self.voxels, score, volume_ml, self.inside)
 
@@ -158,8 +160,9 @@ class _Painter:
         border = np.interp(x / width, [-0.9, -0.45, 0.0, 0.35, 0.75], [158, 140, 98, 66, 40]) * scale
         border *= 1 + 0.10 * np.clip(0.5 - backwards, -0.5, 0.5)
         middle = np.array([-0.35 * width, (front + back) / 2, top - 70 * scale])
-        shape = shape_factor(self.points, middle, random_stream(self.canvas.seed, "liver shape"), 0.06)
-        score = (top + 6 * scale - z) / (border * shape) + 0.02 * self.wobble
+        shape = shape_factor(self.points, middle, random_stream(self.canvas.seed, "liver shape"), 0.08)
+        lobes = self.canvas.noise("liver lobes", 45, self.voxels)
+        score = (top + 6 * scale - z) / (border * shape) + 0.02 * self.wobble + 0.05 * lobes
         left = np.clip((x / scale - 8) / 55, 0, 1)  # the left lobe lies in front of the stomach
         score += left * 1.6 * np.clip(backwards - 0.34, 0, 1)
         gallbladder = [-0.36 * width, front + 42 * scale, top - 118 * scale]

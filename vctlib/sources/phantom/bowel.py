@@ -9,8 +9,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.canvas import Canvas, random_stream
+from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.landmarks import L1, L5, Landmarks
 
 STEP_MM = 5.0  # between points of a path
@@ -112,14 +112,17 @@ def _coils(canvas, landmarks, cavity, colon, colon_radius, rng) -> np.ndarray:
     scale = landmarks.scale
     low, high = landmarks.hip_z + 12 * scale, landmarks.spine[L1 + 1, 2] + 5 * scale
     points = rng.uniform([-160, 0, low], [160, 1, high], (2500, 3)) * [scale, 1, 1]
-    _, front, back = cavity.section(points[:, 2])
+    half_width, front, back = cavity.section(points[:, 2])
     points[:, 1] = back + points[:, 1] * (front - back)
     to_colon, nearest = cKDTree(colon).query(points)
-    open_to_bowel = (cavity.radius_at(points) < 0.84) & (to_colon > colon_radius[nearest] + COIL_RADIUS * scale)
+    open_to_bowel = (cavity.radius_at(points) < 0.84) & (np.abs(points[:, 0]) < 0.66 * half_width)
+    open_to_bowel &= to_colon > colon_radius[nearest] + COIL_RADIUS * scale
     points = points[open_to_bowel & canvas.is_free_at(points)]
     # The mesentery holds the coils together: they fill the room from its middle.
     middle = np.array([10 * scale, np.median(points[:, 1]) if len(points) else 0.0, low + 0.42 * (high - low)])
-    points = points[np.argsort(np.linalg.norm((points - middle) * [0.8, 1.0, 0.8], axis=1) // (45 * scale), kind="stable")]
+    points = points[
+        np.argsort(np.linalg.norm((points - middle) * [0.8, 1.0, 0.8], axis=1) // (45 * scale), kind="stable")
+    ]
     anchors = _spread(points, COIL_SPACING * scale)
     if len(anchors) < 4:
         return np.zeros((0, 3))

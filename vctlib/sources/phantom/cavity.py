@@ -42,15 +42,19 @@ class Cavity:
         ).astype(np.float32)
         spine_x, spine_y = landmarks.spine_at(z)
         deep = canvas.depth[self.voxels] > WALL_MM * scale
-        open_ = deep & (np.hypot((x - spine_x) / 1.15, y - spine_y) > 24 * scale) & (iliopsoas_distance(points, landmarks) > 2)
+        open_ = (
+            deep
+            & (np.hypot((x - spine_x) / 1.15, y - spine_y) > 24 * scale)
+            & (iliopsoas_distance(points, landmarks) > 2)
+        )
         self.radius = np.where(in_ribs, np.where(self.from_wall > 0, np.minimum(self.radius, 0.75), 1.2), self.radius)
         self.inside = (self.radius < 0.96) & open_
         self.fat_rim = np.zeros(len(self.voxels), bool)
         self.core = np.full(len(canvas), np.inf, np.float32)
         self.core[self.voxels] = np.where((self.radius < 1.02) & open_, self.radius, np.inf)
 
-    def outside_mm(self, level: float) -> np.ndarray:
-        """Distance (n,) in mm from the belly's wall where it stands at a radius of `level`; 99 within the ribs."""
+    def outside_mm(self, level: np.ndarray) -> np.ndarray:
+        """Distance (n,) in mm from the belly's wall where it stands at a radius of `level` (n,); 99 within the ribs."""
         outside = (self._outer_radius - level) * self._reach / np.maximum(self._outer_radius, 0.3)
         return np.where(self.points[:, 2] > self._landmarks.spine[T12, 2], 99.0, outside)
 
@@ -110,7 +114,13 @@ def iliopsoas_distance(points: np.ndarray, landmarks: Landmarks) -> np.ndarray:
         out = outward(scale, sign)
         brim = np.array([0, pelvic_y(landmarks), landmarks.hip_z]) + out(70 * wide, 8, 36)
         trochanter = np.array([0, landmarks.joint(f"upperleg02.{suffix}")[1], landmarks.hip_z]) + out(84, 2, -50)
-        path = [spine[T12] + out(26, 8, 0), spine[L1 + 1] + out(35, 8, 0), spine[L5 - 1] + out(46, 0, 0), brim, trochanter]
+        path = [
+            spine[T12] + out(26, 8, 0),
+            spine[L1 + 1] + out(35, 8, 0),
+            spine[L5 - 1] + out(46, 0, 0),
+            brim,
+            trochanter,
+        ]
         radii = np.array([5, 13, 22, 20, 10]) * thick
         own = np.flatnonzero((points[:, 0] * sign > 0) & (points[:, 2] < spine[T12, 2] + 30))
         own = own[points[own, 2] > trochanter[2] - 60]

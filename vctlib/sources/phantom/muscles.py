@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from vctlib.sources.phantom.cavity import iliopsoas_distance
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
+from vctlib.sources.phantom.cavity import iliopsoas_distance
 from vctlib.sources.phantom.geometry import ellipsoid_radius, outward, rotation
 from vctlib.sources.phantom.landmarks import L5, Landmarks
 from vctlib.sources.phantom.muscle_map import muscle_of
@@ -40,7 +40,11 @@ def name_muscles(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels: np
 
     spine_x, _ = landmarks.spine_at(points[:, 2])
     label("autochthon", take(_autochthon_score(points, landmarks), AUTOCHTHON_SHARE), points[:, 0] - spine_x)
-    label("iliopsoas", take(1 + iliopsoas_distance(points, landmarks) / (20 * landmarks.scale), ILIOPSOAS_SHARE), points[:, 0])
+    label(
+        "iliopsoas",
+        take(1 + iliopsoas_distance(points, landmarks) / (20 * landmarks.scale), ILIOPSOAS_SHARE),
+        points[:, 0],
+    )
     scores = _gluteus_scores(points, landmarks)
     gluteus, nearest = take(scores.min(0), GLUTEUS_SHARE), scores.argmin(0)
     for number, name in enumerate(GLUTEI):

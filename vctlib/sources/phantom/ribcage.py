@@ -84,7 +84,7 @@ class Diaphragm:
         self.right_top = float(np.interp(level, np.arange(12), landmarks.spine[T1 : T12 + 1, 2]))
         self.left_top = self.right_top - 14 * landmarks.scale
         self._cage, self._scale = cage, landmarks.scale
-        self._highest, self._lowest = landmarks.spine[T1 + 6, 2], landmarks.spine[T1 + 10, 2]
+        self._highest, self._lowest = landmarks.spine[T1 + 5, 2], landmarks.spine[T1 + 10, 2]
 
     def height(self, points: np.ndarray, position: CagePosition) -> np.ndarray:
         """z of the diaphragm above or below points (n, 3)."""

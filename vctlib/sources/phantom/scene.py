@@ -13,8 +13,8 @@ from vctlib.sources.phantom.cavity import Cavity
 from vctlib.sources.phantom.head import paint_head, paint_skull
 from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
-from vctlib.sources.phantom.pelvis import paint_pelvis
 from vctlib.sources.phantom.pelvic_organs import paint_pelvic_organs
+from vctlib.sources.phantom.pelvis import paint_pelvis
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import PosedBody, pose_body
 from vctlib.sources.phantom.render import bone_hu, cortex_mm

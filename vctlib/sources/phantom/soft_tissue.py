@@ -3,18 +3,20 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.balance import Balance
 from vctlib.sources.phantom.bowel import LARGE, find_bowel
 from vctlib.sources.phantom.canvas import LABEL, Canvas, least, random_stream
+from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.geometry import ellipsoid_radius
 from vctlib.sources.phantom.landmarks import T1, Landmarks
 from vctlib.sources.phantom.muscles import between_muscles, name_muscles
+from vctlib.sources.phantom.pose import TRUNK
 from vctlib.sources.phantom.ribcage import RibCage
 
 BOWEL_ML, BOWEL_SPREAD = {"male": 1600.0, "female": 1500.0}, 0.22  # walls and content, 1.67 and 1.56 kg: icrp89
+COLON_SHARE = 0.42  # of that: 0.67 and 0.68 kg, icrp89
 BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the wall; gas in faeces; vessels in fat
-BELLY_WALL_MM = 11.0  # the muscles around the belly are no thinner than that
+BELLY_WALL_MM, SKIN_FOLD_MM = 12.0, 7.0  # the muscles around the belly are no thinner; fat goes first in front of them
 PECTORAL_MM = {"male": 26.0, "female": 14.0}  # thickness of muscle in front of the ribs; a choice
 KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
@@ -24,14 +26,14 @@ def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavit
     """Paint all that is still free, to the volumes of the balance."""
     share = _Share(canvas)
     visceral_ml, gut_ml, belly_wall = _paint_cavity(canvas, landmarks, share, cavity, balance)
-    thickness = _fat_thickness(canvas, landmarks)
+    thickness, in_trunk = _nearest_skin(canvas, landmarks)
     free = share.free()
     # Subcutaneous fat: the outermost voxels, measured in the thickness that fat has at that place.
     outermost = (canvas.depth[free] + canvas.noise("fat border", 7, free)) / thickness[free]
     of_voxel = np.zeros(len(canvas), np.float32)
     of_voxel[belly_wall] = KEEP_OUT
     _favour_fossae(canvas, landmarks, of_voxel)
-    _favour_breasts(canvas, landmarks, cage, of_voxel)
+    _favour_breasts(canvas, landmarks, cage, in_trunk, of_voxel)
     outermost += of_voxel[free]
     share.give("subcutaneous_fat", free, outermost, balance.subcutaneous + balance.visceral - visceral_ml)
     free = share.free()
@@ -57,10 +59,11 @@ def _favour_fossae(canvas: Canvas, landmarks: Landmarks, score: np.ndarray) -> N
         score[near] -= KEEP_OUT * (radius < 1)
 
 
-def _favour_breasts(canvas: Canvas, landmarks: Landmarks, cage: RibCage, score: np.ndarray) -> None:
+def _favour_breasts(canvas: Canvas, landmarks: Landmarks, cage: RibCage, in_trunk, score: np.ndarray) -> None:
     """Lower the score of what lies in front of the pectoral muscles: breasts are fat and gland."""
     scale, spine = landmarks.scale, landmarks.spine
-    near = canvas.box([-170 * scale, -500, spine[T1 + 9, 2]], [170 * scale, spine[T1 + 5, 1] - 60, spine[T1 + 2, 2]])
+    near = canvas.box([-150 * scale, -500, spine[T1 + 9, 2]], [150 * scale, spine[T1 + 5, 1] - 60, spine[T1 + 3, 2]])
+    near = near[in_trunk[near]]
     beyond = cage.locate(canvas.positions[near]).distance - PECTORAL_MM[landmarks.person.sex] * scale
     score[near] -= KEEP_OUT * np.clip(beyond / (8 * scale), 0, 1)
 
@@ -89,7 +92,9 @@ def _paint_cavity(
 ) -> tuple[float, float, np.ndarray]:
     """Fill the middle of the abdomen with visceral fat and bowel; the volumes (ml) of both, and the voxels around them."""
     cavity.capsule_first()
-    core = cavity.core + 0.02 * canvas.noise("cavity wall", 22)
+    bulges = 0.02 * canvas.noise("cavity wall", 22, cavity.voxels)
+    core = cavity.core.copy()
+    core[cavity.voxels] += bulges
     gut_ml = balance.gas + min(_bowel_ml(landmarks, canvas.seed), balance.other)
     free = np.flatnonzero((canvas.labels == 0) & np.isfinite(core))
     voxels = share.give("torso_fat", free, core[free], balance.visceral + gut_ml)
@@ -103,10 +108,12 @@ def _paint_cavity(
     wall, path = np.zeros(len(canvas), np.float32), np.zeros(len(canvas), np.intp)
     wall[voxels], path[voxels] = tubes, number
     _paint_mesentery(canvas, voxels)
-    gut = share.give("small_bowel", voxels, tubes, gut_ml)
-    number = path[gut]
-    large = bowel.part[number] == LARGE
-    canvas.labels[gut[large]] = LABEL["colon"]
+    of_colon = bowel.part[number] == LARGE
+    colon = share.give("colon", voxels[of_colon], tubes[of_colon], balance.gas + COLON_SHARE * (gut_ml - balance.gas))
+    rest = np.flatnonzero(canvas.labels[voxels] == LABEL["torso_fat"])
+    coils = share.give("small_bowel", voxels[rest], tubes[rest] + of_colon[rest], gut_ml - share.volume_ml(colon))
+    gut = np.sort(np.concatenate([colon, coils]))
+    number, large = path[gut], canvas.labels[gut] == LABEL["colon"]
     # Gas rises to the front of those stretches that hold some; the wall stays.
     above = (bowel.points[number, 1] - canvas.positions[gut, 1]) / bowel.radius[number]
     inner = wall[gut] < np.quantile(wall[gut], 0.62) if len(gut) else np.zeros(0, bool)
@@ -114,10 +121,10 @@ def _paint_cavity(
     canvas.contrast_hu[gut] = np.where(inner, BOWEL_CONTENT_HU - FAECES_HU * bubbles, 0)
     gas = share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 1.2 * above)[inner], balance.gas)
     canvas.contrast_hu[gas] = 0
-    level = float(np.quantile(core[voxels], 0.97)) if len(voxels) else 1.0
-    outside = cavity.outside_mm(level)
-    belly_wall = cavity.voxels[(outside > 0) & (outside < BELLY_WALL_MM * landmarks.scale)]
-    return used_ml - gut_ml, gut_ml, belly_wall
+    level = float(np.quantile(core[voxels], 0.99)) if len(voxels) else 1.0
+    near = cavity.outside_mm(level - bulges) < BELLY_WALL_MM * landmarks.scale
+    near &= canvas.depth[cavity.voxels] > SKIN_FOLD_MM * landmarks.scale
+    return used_ml - gut_ml, gut_ml, cavity.voxels[near]
 
 
 def _bowel_ml(landmarks: Landmarks, seed: int) -> float:
@@ -132,8 +139,9 @@ def _paint_mesentery(canvas: Canvas, voxels: np.ndarray) -> None:
     canvas.contrast_hu[voxels] = MESENTERY_HU * np.clip(1 - line / 0.08, 0, 1)
 
 
-def _fat_thickness(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
-    """Relative thickness of subcutaneous fat at the skin next to every voxel: what lies between lean and outer mesh."""
+def _nearest_skin(canvas: Canvas, landmarks: Landmarks) -> tuple[np.ndarray, np.ndarray]:
+    """At the skin next to every voxel: the relative thickness of subcutaneous fat, which is what lies between lean and
+    outer mesh, and whether it is the trunk's (both canvas size)."""
     body, male = landmarks.body, landmarks.male
     template = body.template
     base = np.full(len(body.outer), 4.0 if male else 7.0)
@@ -154,4 +162,4 @@ def _fat_thickness(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
     corner = np.stack([unique % 4096, unique // 4096 % 4096, unique // 4096**2], 1) * step
     centres = (corner + (step - 1) / 2) * canvas.spacing + canvas.grid.origin
     _, nearest = cKDTree(body.outer).query(centres)
-    return profile[nearest][cell_of_voxel]
+    return profile[nearest][cell_of_voxel], template.in_region(*TRUNK)[nearest][cell_of_voxel]

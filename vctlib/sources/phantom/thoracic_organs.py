@@ -13,7 +13,7 @@ from vctlib.sources.phantom.bone_layer import PLATE, share_of_voxel
 from vctlib.sources.phantom.canvas import Canvas, random_stream
 from vctlib.sources.phantom.geometry import outward, rotation, shape_factor
 from vctlib.sources.phantom.landmarks import C7, T1, Landmarks
-from vctlib.sources.phantom.lung_tree import LOBES, paint_lung_vessels
+from vctlib.sources.phantom.lung_tree import LOBES
 from vctlib.sources.phantom.ribcage import CagePosition, Diaphragm, RibCage
 from vctlib.sources.phantom.vessels import lung_hilum, paint_vessels
 
@@ -41,23 +41,24 @@ def paint_thoracic_organs(canvas: Canvas, landmarks: Landmarks, cage: RibCage, d
     position = CagePosition(*(values[within] for values in vars(position).values()))
     points = canvas.positions[voxels]
     ripple = canvas.noise("thoracic organs", 14, voxels)
-    pleural = canvas.free[voxels] & (points[:, 2] < spine[T1, 2] + 14 * scale)
+    pleural = canvas.free[voxels] & (points[:, 2] < spine[T1, 2] + 3 * scale)
     pleural &= ~_in_mediastinum(landmarks, points, ripple)
     heart_ml, lung_ml = _volumes(canvas, landmarks)
-    beside = {1: 0.52, -1: 0.22}  # shares of the heart and its fat that lie where a lung would
-    room_ml = {sign: lung_ml * LUNG_SHARE[sign] + 1.15 * heart_ml * beside[sign] for sign in (1, -1)}
-    diaphragm.settle(
-        points[pleural], CagePosition(*(v[pleural] for v in vars(position).values())), canvas.voxel_ml, room_ml
-    )
-    dome = diaphragm.height(points, position)
-    heart = _heart_centre(landmarks, cage, diaphragm)
-    above_tendon = points[:, 2] > dome - 14 * scale
-    around_heart = _paint_heart(canvas, landmarks, voxels, heart, ripple, above_tendon, heart_ml)
-    paint_vessels(canvas, landmarks, cage, heart)
+    pleural_position = CagePosition(*(v[pleural] for v in vars(position).values()))
+    beside_ml = {1: 0.60 * heart_ml, -1: 0.25 * heart_ml}  # what lies of the heart and its fat where a lung would
+    for _ in range(2):
+        room_ml = {sign: lung_ml * LUNG_SHARE[sign] + beside_ml[sign] for sign in (1, -1)}
+        diaphragm.settle(points[pleural], pleural_position, canvas.voxel_ml, room_ml)
+        dome = diaphragm.height(points, position)
+        heart = _Heart(canvas, landmarks, voxels, _heart_centre(landmarks, cage, diaphragm), ripple)
+        above, above_tendon = points[:, 2] > dome + 1.5 * ripple, points[:, 2] > dome - 14 * scale
+        around_heart = heart.place(heart_ml, above_tendon & canvas.free[voxels])
+        beside = pleural & above & around_heart
+        beside_ml = {sign: (beside & (points[:, 0] * sign > 0)).sum() * canvas.voxel_ml for sign in (1, -1)}
+    heart.paint()
+    paint_vessels(canvas, landmarks, cage, heart.centre)
     _paint_airway(canvas, landmarks)
-    above = points[:, 2] > dome + 1.5 * ripple
     _paint_lungs(canvas, landmarks, voxels[pleural & above & ~around_heart])
-    paint_lung_vessels(canvas, landmarks)
     canvas.fill("torso_fat", voxels, above & (points[:, 2] < spine[T1, 2] + 4 * scale))
 
 
@@ -76,7 +77,9 @@ def _in_mediastinum(landmarks: Landmarks, points: np.ndarray, ripple: np.ndarray
     behind = (y - landmarks.spine[T1 + 5, 1]) / scale
     fat = np.clip((landmarks.person.body_fat_percent - 15) / 20, 0, 1.5)
     half_width = (np.interp(behind, [-170, -110, -60, 0], [6, 16, 30, 26]) + 4 * fat) * scale
-    return (np.abs(x - 4 * scale) < half_width + 1.5 * ripple) | (np.hypot(x, y - landmarks.spine_at(z)[1]) < 29 * scale)
+    return (np.abs(x - 4 * scale) < half_width + 1.5 * ripple) | (
+        np.hypot(x, y - landmarks.spine_at(z)[1]) < 29 * scale
+    )
 
 
 def _heart_centre(landmarks: Landmarks, cage: RibCage, diaphragm: Diaphragm) -> np.ndarray:
@@ -84,28 +87,42 @@ def _heart_centre(landmarks: Landmarks, cage: RibCage, diaphragm: Diaphragm) -> 
     return np.array([24 * scale, cage.front(z + 25 * scale) + 64 * scale, z + 18 * scale])
 
 
-def _paint_heart(canvas: Canvas, landmarks: Landmarks, voxels, centre, ripple, above_tendon, volume_ml) -> np.ndarray:
-    """The heart with its four chambers; fat lies in the groove between atria and ventricles. Boolean (n,): voxels in
-    it or in the fat around it, which the lungs leave free."""
-    rng, scale = random_stream(canvas.seed, "heart"), landmarks.scale
-    axes = rotation([0, 1, 0], -0.75) @ rotation([1, 0, 0], -0.5)  # the apex points left, forwards and down
-    points = canvas.positions[voxels]
-    factor = shape_factor(points, centre, rng, 0.06)
-    relative = (points - centre.astype(np.float32)) @ axes.astype(np.float32)
-    across, along = relative[:, 0] / scale, relative[:, 2] / scale  # towards the left side, towards the base
-    slim = 1 + np.clip(-along / 160, 0, 0.5) - np.clip(along / 500, 0, 0.1)  # it tapers to the apex
-    radius = np.linalg.norm(relative / np.array([44, 45, 64], np.float32), axis=1) * slim / factor + 0.02 * ripple
-    groove = 0.30 * np.exp(-(((along - 22) / 7) ** 2)) * np.clip((radius - 0.6) / 0.4, 0, 1)
-    canvas.pick("heart", voxels, radius + groove, volume_ml, above_tendon)
-    own = canvas.is_any("heart")[voxels]
-    edge = float(np.quantile(radius[own], 0.98)) if own.any() else 0.0
-    inside = radius / max(edge, 0.1)
-    for left, base in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
-        middle = np.hypot(across - 17 * left, (along - (38 if base else -8)) / (1.0 if base else 1.9))
-        size = {(1, 0): 17, (-1, 0): 19, (1, 1): 18, (-1, 1): 18}[left, base]
-        canvas.contrast_hu[voxels[own & (middle < size) & (inside < 0.82)]] = -8.0  # blood, thinner than its muscle
-    fat = np.clip((landmarks.person.body_fat_percent - 10) / 20, 0.2, 1.5)
-    return inside < 1 + (0.05 + 0.05 * (along > 0)) * fat + 0.02 * ripple
+class _Heart:
+    """The heart at some voxels (n,): an egg whose tip points left, forwards and down."""
+
+    def __init__(self, canvas: Canvas, landmarks: Landmarks, voxels: np.ndarray, centre: np.ndarray, ripple):
+        self.canvas, self.voxels, self.centre, self.ripple = canvas, voxels, centre, ripple
+        axes = rotation([0, 1, 0], -0.75) @ rotation([1, 0, 0], -0.5)
+        points = canvas.positions[voxels]
+        relative = (points - centre.astype(np.float32)) @ axes.astype(np.float32)
+        # Towards the heart's left side, and towards its base.
+        self.across, self.along = relative[:, 0] / landmarks.scale, relative[:, 2] / landmarks.scale
+        slim = 1 + np.clip(-self.along / 160, 0, 0.5) - np.clip(self.along / 500, 0, 0.1)  # it tapers to the apex
+        factor = shape_factor(points, centre, random_stream(canvas.seed, "heart"), 0.06)
+        self.radius = np.linalg.norm(relative / np.array([44, 45, 64], np.float32), axis=1) * slim / factor
+        self.radius += 0.02 * ripple
+        self.fat = np.clip((landmarks.person.body_fat_percent - 10) / 20, 0.2, 1.5)
+
+    def place(self, volume_ml: float, allowed: np.ndarray) -> np.ndarray:
+        """Choose its voxels among those allowed (n,); Boolean (n,): they and the fat around, which lungs leave free."""
+        # Fat lies in the groove between atria and ventricles.
+        groove = 0.30 * np.exp(-(((self.along - 22) / 7) ** 2)) * np.clip((self.radius - 0.6) / 0.4, 0, 1)
+        score = np.where(allowed, self.radius + groove, np.inf)
+        n = min(round(volume_ml / self.canvas.voxel_ml), int(allowed.sum()))
+        self.own = np.zeros(len(score), bool)
+        self.own[np.argpartition(score, n - 1)[:n]] = n > 0
+        edge = float(np.quantile(self.radius[self.own], 0.98)) if n else 1.0
+        self.inside = self.radius / edge
+        return self.inside < 1 + (0.05 + 0.05 * (self.along > 0)) * self.fat + 0.02 * self.ripple
+
+    def paint(self) -> None:
+        """The heart with its four chambers."""
+        self.canvas.fill("heart", self.voxels, self.own)
+        for left, base in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
+            middle = np.hypot(self.across - 17 * left, (self.along - (38 if base else -8)) / (1.0 if base else 1.9))
+            size = {(1, 0): 17, (-1, 0): 19, (1, 1): 18, (-1, 1): 18}[left, base]
+            blood = self.own & (middle < size) & (self.inside < 0.82)
+            self.canvas.contrast_hu[self.voxels[blood]] = -8.0  # thinner than the muscle
 
 
 def _paint_airway(canvas: Canvas, landmarks: Landmarks) -> None:
@@ -157,7 +174,9 @@ def _paint_lungs(canvas: Canvas, landmarks: Landmarks, voxels: np.ndarray) -> No
         lower, upper = split(own, oblique, shares[-1] * rng.normal(1, LOBE_SPREAD))
         canvas.fill(names[-1], voxels[lower])
         if sign < 0:
-            middle, upper = split(upper, z + 2 * ripple, shares[1] / (shares[0] + shares[1]) * rng.normal(1, LOBE_SPREAD))
+            middle, upper = split(
+                upper, z + 2 * ripple, shares[1] / (shares[0] + shares[1]) * rng.normal(1, LOBE_SPREAD)
+            )
             canvas.fill(names[1], voxels[middle])
         canvas.fill(names[0], voxels[upper])
     canvas.contrast_hu[voxels] += fissures * (0.8 * -landmarks.person.lung_hu)
