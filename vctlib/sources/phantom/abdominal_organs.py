@@ -1,7 +1,7 @@
 """Paint the organs of the abdomen, which lean on its walls and on each other, to volumes drawn for the person.
 
-Means and spreads: liver 1505 ml (kromrey2018) and spleen 215 ml (prassopoulos1997) of both sexes, whose ratios are those
-of icrp89's masses (1800 to 1400 g, 150 to 130 g); kidneys with the medians, quartiles and ages of the SHIP study
+Means: liver 1505 ml (kromrey2018) and spleen 215 ml (prassopoulos1997) over both sexes, whose ratios are those of
+icrp89's masses (1800 to 1400 g, 150 to 130 g); kidneys with the medians, quartiles and ages of the SHIP study
 (dabers2024), in proportion to body surface; stomach with its content of 400 and 370 g: icrp89.
 """
 

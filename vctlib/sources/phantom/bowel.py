@@ -75,7 +75,7 @@ def _colon(landmarks: Landmarks, cavity: Cavity, rng: np.random.Generator) -> tu
     loop = rng.uniform(-15, 25) * scale  # of the sigmoid
 
     def at(side: float, share: float, z: float) -> np.ndarray:
-        """A point at a share of the cavity's half width to the left (right: negative) and of its depth from the back."""
+        """A point at shares of the cavity's half width to the left (right: negative) and of its depth from the back."""
         half_width, front, back = cavity.section(np.array([z]))
         return np.array([side * half_width[0], back[0] + share * (front[0] - back[0]), z])
 

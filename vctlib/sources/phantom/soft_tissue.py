@@ -90,7 +90,7 @@ class _Share:
 def _paint_cavity(
     canvas: Canvas, landmarks: Landmarks, share: _Share, cavity: Cavity, balance: Balance
 ) -> tuple[float, float, np.ndarray]:
-    """Fill the middle of the abdomen with visceral fat and bowel; the volumes (ml) of both, and the voxels around them."""
+    """Fill the middle of the abdomen with visceral fat and bowel; their volumes (ml), and the voxels around."""
     cavity.capsule_first()
     bulges = 0.02 * canvas.noise("cavity wall", 22, cavity.voxels)
     core = cavity.core.copy()
