@@ -44,11 +44,11 @@ class Bowel:
         return best, outside
 
 
-def find_bowel(canvas: Canvas, landmarks: Landmarks, cavity: Cavity) -> Bowel:
-    """The paths in a person's cavity, round the organs that are painted already."""
+def find_bowel(canvas: Canvas, landmarks: Landmarks, cavity: Cavity, room: np.ndarray) -> Bowel:
+    """The paths in a person's cavity; the small bowel keeps to the voxels `room` that organs leave."""
     rng = random_stream(canvas.seed, "bowel")
     colon, colon_radius = _colon(landmarks, cavity, rng)
-    coils = _coils(canvas, landmarks, cavity, colon, colon_radius, rng)
+    coils = _coils(canvas, landmarks, cavity, room, colon, colon_radius, rng)
     points = np.concatenate([coils, colon])
     radius = np.concatenate([np.full(len(coils), COIL_RADIUS * landmarks.scale), colon_radius])
     part = np.repeat([SMALL, LARGE], [len(coils), len(colon)])
@@ -107,7 +107,7 @@ def _colon(landmarks: Landmarks, cavity: Cavity, rng: np.random.Generator) -> tu
     return points, radius * size * pouches
 
 
-def _coils(canvas, landmarks, cavity, colon, colon_radius, rng) -> np.ndarray:
+def _coils(canvas, landmarks, cavity, room, colon, colon_radius, rng) -> np.ndarray:
     """A path through anchors that fill the room between the other organs, from left of the spine to the caecum."""
     scale = landmarks.scale
     low, high = landmarks.hip_z + 12 * scale, landmarks.spine[L1 + 1, 2] + 5 * scale
@@ -117,7 +117,7 @@ def _coils(canvas, landmarks, cavity, colon, colon_radius, rng) -> np.ndarray:
     to_colon, nearest = cKDTree(colon).query(points)
     open_to_bowel = (cavity.radius_at(points) < 0.84) & (np.abs(points[:, 0]) < 0.66 * half_width)
     open_to_bowel &= to_colon > colon_radius[nearest] + COIL_RADIUS * scale
-    points = points[open_to_bowel & canvas.is_free_at(points)]
+    points = points[open_to_bowel & canvas.are_in(points, room)]
     # The mesentery holds the coils together: they fill the room from its middle.
     middle = np.array([10 * scale, np.median(points[:, 1]) if len(points) else 0.0, low + 0.42 * (high - low)])
     points = points[

@@ -100,7 +100,7 @@ def _paint_cavity(
     voxels = share.give("torso_fat", free, core[free], balance.visceral + gut_ml)
     used_ml = share.volume_ml(voxels)
     gut_ml = max(min(gut_ml, used_ml - balance.visceral), min(0.75 * gut_ml, used_ml))
-    bowel = find_bowel(canvas, landmarks, cavity)
+    bowel = find_bowel(canvas, landmarks, cavity, voxels)
     number, outside = bowel.nearest(canvas.positions[voxels])
     in_capsule = np.zeros(len(canvas), bool)
     in_capsule[cavity.voxels[cavity.fat_rim]] = True
