@@ -1,8 +1,9 @@
 """Paint heart, airway, oesophagus, thyroid and lungs; what is left in the chest is mediastinal fat.
 
-Tissue and blood of both lungs are 900 g in men and 690 g in women, which at -850 HU (full inspiration) and -700 HU
-(expiration) leaves the air that people of 175 and 163 cm then hold; a choice between icrp89's reference and CT. How far
-the lungs are blown up follows from their HU, and the diaphragm stands where that leaves it. They grow with the square
+At the mean density of -770 HU the lungs hold 4.1 and 3.15 litres in men and women of 176 and 163 cm: midway between
+full inspiration (5.5 and 4.2 l) and quiet expiration (2.7 and 2.1 l) of people lying down; a choice. Their tissue and
+blood are then 943 and 725 g, and how far they are blown up follows from their HU; the diaphragm stands where that
+leaves it. They grow with the square
 of height, as quanjer1993's total capacity does (7.99 L/m at 6.9 L). Shares of the lobes: yamada2020, table 3. The
 heart with its blood weighs 840 and 620 g at 176 and 163 cm: icrp89.
 """
@@ -18,7 +19,7 @@ from vctlib.sources.phantom.ribcage import CagePosition, Diaphragm, RibCage
 from vctlib.sources.phantom.vessels import lung_hilum, paint_vessels
 
 PLEURA = 8.5  # the lungs end this far inside the surface of the rib cage, mm
-LUNG_G, LUNG_G_SPREAD = {"male": 900.0, "female": 690.0}, 0.12  # spread of the logarithm, as of total capacity
+LUNG_G, LUNG_G_SPREAD = {"male": 943.0, "female": 725.0}, 0.12  # spread of the logarithm, as of total capacity
 LUNG_ML = {"male": (2200.0, 6200.0), "female": (1700.0, 4700.0)}  # hardly more or less even when breathing hard
 LUNG_SHARE = {-1: 0.536, 1: 0.464}  # right and left
 LOBE_SHARE = {-1: (0.334, 0.174, 0.492), 1: (0.498, 0.502)}  # of a lung, in the order of `LOBES`
