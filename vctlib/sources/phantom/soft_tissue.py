@@ -8,7 +8,7 @@ from vctlib.sources.phantom.bowel import LARGE, find_bowel
 from vctlib.sources.phantom.canvas import LABEL, Canvas, least, random_stream
 from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.geometry import ellipsoid_radius
-from vctlib.sources.phantom.landmarks import T1, Landmarks
+from vctlib.sources.phantom.landmarks import L1, T1, Landmarks
 from vctlib.sources.phantom.muscles import between_muscles, name_muscles
 from vctlib.sources.phantom.pose import TRUNK
 from vctlib.sources.phantom.ribcage import RibCage
@@ -17,7 +17,7 @@ BOWEL_ML, BOWEL_SPREAD = {"male": 1600.0, "female": 1500.0}, 0.22  # walls and c
 COLON_SHARE = 0.42  # of that: 0.67 and 0.68 kg, icrp89
 BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the wall; gas in faeces; vessels in fat
 BELLY_WALL_MM, SKIN_FOLD_MM = 12.0, 7.0  # the muscles around the belly are no thinner; fat goes first in front of them
-PECTORAL_MM = {"male": 26.0, "female": 14.0}  # thickness of muscle in front of the ribs; a choice
+PECTORAL_MM, ON_RIBS_MM = {"male": 26.0, "female": 14.0}, 15.0  # muscle in front of upper and lower ribs; choices
 KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
 
@@ -60,12 +60,17 @@ def _favour_fossae(canvas: Canvas, landmarks: Landmarks, score: np.ndarray) -> N
 
 
 def _favour_breasts(canvas: Canvas, landmarks: Landmarks, cage: RibCage, in_trunk, score: np.ndarray) -> None:
-    """Lower the score of what lies in front of the pectoral muscles: breasts are fat and gland."""
+    """Lower the score of what lies in front of the muscles on the ribs: breasts, and fat under arms that rest there."""
     scale, spine = landmarks.scale, landmarks.spine
-    near = canvas.box([-150 * scale, -500, spine[T1 + 9, 2]], [150 * scale, spine[T1 + 5, 1] - 60, spine[T1 + 3, 2]])
-    near = near[in_trunk[near]]
-    beyond = cage.locate(canvas.positions[near]).distance - PECTORAL_MM[landmarks.person.sex] * scale
-    score[near] -= KEEP_OUT * np.clip(beyond / (8 * scale), 0, 1)
+    near = canvas.box([-150 * scale, -500, spine[L1, 2]], [150 * scale, spine[T1 + 5, 1] - 60, spine[T1 + 3, 2]])
+    points = canvas.positions[near]
+    # Where an arm rests on the belly the nearest skin may be the arm's.
+    behind_front = (points[:, 1] > landmarks.outer.front(points[:, 2])) & (np.abs(points[:, 0]) < 90 * scale)
+    near = near[in_trunk[near] | behind_front]
+    points = canvas.positions[near]
+    thick = (ON_RIBS_MM, PECTORAL_MM[landmarks.person.sex])
+    muscle_mm = np.interp(points[:, 2], spine[[T1 + 9, T1 + 6], 2], thick) * scale
+    score[near] -= KEEP_OUT * np.clip((cage.locate(points).distance - muscle_mm) / (8 * scale), 0, 1)
 
 
 class _Share:
