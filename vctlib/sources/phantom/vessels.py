@@ -63,7 +63,7 @@ def _paint_aorta(canvas: Canvas, landmarks: Landmarks, chest: _Chest) -> None:
         path.append(spine[i] + np.array([aside, -before, 0]) * scale)
         radii.append(np.interp(i, [T1 + 5, L1, L1 + 2], [descending, 0.9 * descending, lower]))
     canvas.tube("aorta", path, radii)
-    root = (path[0] + path[1]) / 2
+    root = 0.25 * path[0] + 0.75 * path[1]
     canvas.tube("aorta", [root, path[1]], [ascending, ascending], over=True)  # it rises out of the heart
 
 
