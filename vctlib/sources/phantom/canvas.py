@@ -79,12 +79,12 @@ class Canvas:
         x, y = self.positions[first:last, 0], self.positions[first:last, 1]
         return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])) + first
 
-    def is_free_at(self, points: np.ndarray) -> np.ndarray:
-        """Boolean (m,): whether the voxels at points (m, 3) are in the body and free."""
-        free = np.zeros(self.grid.shape, bool)
-        free[tuple(self.index[self.free].T)] = True
+    def are_in(self, points: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+        """Boolean (m,): whether points (m, 3) lie in one of some voxels."""
+        wanted = np.zeros(self.grid.shape, bool)
+        wanted[tuple(self.index[voxels].T)] = True
         index = np.rint((points - self.grid.origin) / self.spacing).astype(int)
-        return free[tuple(np.clip(index, 0, np.array(self.grid.shape) - 1).T)]
+        return wanted[tuple(np.clip(index, 0, np.array(self.grid.shape) - 1).T)]
 
     def around(self, points, radius: float) -> np.ndarray:
         """Numbers of the voxels within the points' bounding box, widened by `radius`."""

@@ -13,6 +13,7 @@ import numpy as np
 from vctlib.anatomy import PAPER16, TOTAL, ids_where
 from vctlib.errors import InputError
 from vctlib.sources.phantom.canvas import LABEL
+from vctlib.sources.phantom.lung_tree import paint_lung_vessels
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.render import mixed_hu, soft_tissue_hu, to_volume
 from vctlib.sources.phantom.scene import Scene, build_scene
@@ -48,6 +49,7 @@ def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
     scene = _solve_volume(person, spacing_mm, seed)
     canvas, landmarks = scene.canvas, scene.landmarks
     paint_soft_tissue(canvas, landmarks, scene.cage, scene.cavity, scene.balance)
+    paint_lung_vessels(canvas, landmarks)
     soft_hounsfield = soft_tissue_hu(canvas, landmarks)
     hounsfield = mixed_hu(canvas, soft_hounsfield, scene.bone_hounsfield)
     labels = np.zeros(canvas.grid.shape, np.uint8)

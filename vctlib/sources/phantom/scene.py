@@ -5,15 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage as ndi
 
-from vctlib.sources.phantom.abdominal_organs import Cavity, paint_abdominal_organs
+from vctlib.sources.phantom.abdominal_organs import paint_abdominal_organs
 from vctlib.sources.phantom.arms import paint_arms
 from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
 from vctlib.sources.phantom.body import rest_body
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
+from vctlib.sources.phantom.cavity import Cavity
 from vctlib.sources.phantom.head import paint_head, paint_skull
 from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
 from vctlib.sources.phantom.neck_muscles import paint_neck_fat
+from vctlib.sources.phantom.pelvic_organs import paint_pelvic_organs
 from vctlib.sources.phantom.pelvis import paint_pelvis
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import PosedBody, pose_body
@@ -74,6 +76,7 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
         paint_breast_glands(canvas, landmarks)
     cavity = Cavity(canvas, landmarks, cage, diaphragm)
     paint_abdominal_organs(canvas, landmarks, cage, diaphragm, cavity)
+    paint_pelvic_organs(canvas, landmarks, cavity)
     bone_hounsfield = bone_hu(canvas, landmarks)
     balance = solve_balance(_fixed_parts(canvas, cavity, bone_hounsfield, person), person, seed)
     return Scene(canvas, landmarks, cage, cavity, bone_hounsfield, balance)
