@@ -16,7 +16,8 @@ _THICKNESS = np.geomspace(0.02, 1.0, 40)  # half thickness in half voxels
 @dataclass(frozen=True)
 class Bones:
     """Voxels that hold bone: `voxels` (k,) numbers on the canvas, `labels` (k,), `cortex` and `marrow` (k,) shares of
-    the voxel from 0 to 1, `main` (k,) whether the label map calls the voxel bone, `depth` (k,) mm under the surface."""
+    the voxel from 0 to 1, `main` (k,) whether the label map calls the voxel bone, `depth` (k,) mm under the surface,
+    `cortex_mm` (k,) thickness of the compact bone there."""
 
     voxels: np.ndarray
     labels: np.ndarray
@@ -24,6 +25,7 @@ class Bones:
     marrow: np.ndarray
     main: np.ndarray
     depth: np.ndarray
+    cortex_mm: np.ndarray
 
 
 class BoneLayer:
@@ -91,8 +93,8 @@ class BoneLayer:
         inner = share_of_voxel(depth - cortex, thickness - cortex, kind, half)
         inner = np.minimum(inner, bone)
         kept = bone > 1e-3
-        voxels, labels, bone, inner, depth = (v[kept] for v in (voxels, labels, bone, inner, depth))
-        return Bones(voxels, labels, bone - inner, inner, fullest(labels, bone), depth)
+        voxels, labels, bone, inner, depth, cortex = (v[kept] for v in (voxels, labels, bone, inner, depth, cortex))
+        return Bones(voxels, labels, bone - inner, inner, fullest(labels, bone), depth, cortex)
 
 
 def share_of_voxel(depth: np.ndarray, thickness: np.ndarray, kind: np.ndarray, half: float) -> np.ndarray:

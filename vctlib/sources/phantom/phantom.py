@@ -14,7 +14,7 @@ from vctlib.anatomy import PAPER16, TOTAL, ids_where
 from vctlib.errors import InputError
 from vctlib.sources.phantom.canvas import LABEL
 from vctlib.sources.phantom.person import Person
-from vctlib.sources.phantom.render import mixed_hu, soft_tissue_hu, to_volume
+from vctlib.sources.phantom.render import mixed_hu, skeleton_mass_kg, soft_tissue_hu, to_volume
 from vctlib.sources.phantom.scene import Scene, build_scene
 from vctlib.sources.phantom.soft_tissue import paint_soft_tissue
 from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, HU, MUSCLE_IDS, density_g_per_ml, trabecular_hu
@@ -98,6 +98,7 @@ def _truth(scene: Scene, soft_hounsfield: np.ndarray, person: Person) -> dict[st
         "mass_kg_true": total,
         "body_volume_l_true": canvas.coverage.sum(dtype=np.float64) * ml / 1000,
         "bone_mass_kg_true": mass_kg[BONE_IDS].sum(),
+        "skeleton_mass_kg_true": skeleton_mass_kg(canvas, scene.landmarks),
         "visceral_fat_kg_true": mass_kg[LABEL["torso_fat"]],
         "trabecular_hu_true": trabecular_hu(person),
         "height_cm_true": person.height_cm,

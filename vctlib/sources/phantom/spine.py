@@ -7,6 +7,7 @@ from vctlib.sources.phantom.bone_layer import ROD
 from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.geometry import unit
 from vctlib.sources.phantom.landmarks import C1, C7, L1, L5, T1, T12, Landmarks
+from vctlib.sources.phantom.trunk_vertebrae import body_radii, paint_trunk_vertebra
 
 # Half depth and half width of the vertebral bodies of neck, chest and loin; lengths of the spinous processes. mm.
 BODY_RADII = {"C": (8, 11), "T": (13, 16), "L": (17, 24)}
@@ -17,7 +18,10 @@ CANAL_BEHIND_BODY = 9.0
 def paint_spine(canvas: Canvas, landmarks: Landmarks) -> None:
     size = _size(landmarks)
     for i, name in enumerate(VERTEBRAE):
-        _paint_vertebra(canvas, landmarks, i, name, size)
+        if i < T1:
+            _paint_vertebra(canvas, landmarks, i, name, size)
+        else:
+            paint_trunk_vertebra(canvas, landmarks, i, name, 1.03 * landmarks.scale * landmarks.girth)
 
 
 def ensure_vertebrae(canvas: Canvas, landmarks: Landmarks) -> None:
@@ -38,6 +42,8 @@ def _size(landmarks: Landmarks) -> float:
 
 
 def _body_radii(i: int, size: float) -> tuple[float, float]:
+    if i >= T1:
+        return body_radii(i, size)
     depth, width = BODY_RADII[VERTEBRAE[i].removeprefix("vertebrae_")[0]]
     return depth * size, width * size
 
@@ -94,6 +100,6 @@ def _paint_cord(canvas: Canvas, landmarks: Landmarks, size: float) -> None:
     position = canvas.positions[near]
     _, spine_y = landmarks.spine_at(position[:, 2])
     rows = [L5, L1, T12, T1, C7, C1]  # from below: np.interp wants rising heights
-    depth = np.interp(position[:, 2], spine[rows, 2], [17, 17, 13, 13, 8, 8])
+    depth = np.interp(position[:, 2], spine[rows, 2], [18.5, 17, 16.5, 10.5, 8, 8])
     behind = spine_y + (depth + CANAL_BEHIND_BODY) * size
     canvas.fill("spinal_cord", near, np.hypot(position[:, 0], position[:, 1] - behind) < 7 * size)

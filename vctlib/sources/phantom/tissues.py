@@ -34,6 +34,10 @@ HU = {
 }  # fmt: skip
 
 
+YOUNG_CORTICAL_HU = 1250.0
+CORTEX_G_PER_ML, CARTILAGE_G_PER_ML = 1.92, 1.10  # icru44
+
+
 def density_g_per_ml(hounsfield):
     return (hounsfield - AIR_HU) / 1000
 
@@ -59,4 +63,10 @@ def trabecular_hu(person: Person) -> float:
 
 def cortical_hu(person: Person) -> float:
     """HU of compact bone, which becomes porous after 45 years."""
-    return 1250 - 3.2 * max(0.0, person.age_years - 45)
+    return YOUNG_CORTICAL_HU - 3.2 * max(0.0, person.age_years - 45)
+
+
+def bone_density_g_per_ml(hounsfield):
+    """What bone and marrow of some HU really weigh, g/ml. Source: schneider2000, equations 19 and 21."""
+    hounsfield = np.asarray(hounsfield, np.float64)
+    return np.where(hounsfield > 100, 1.017 + 0.592e-3 * hounsfield, 1.018 + 0.893e-3 * hounsfield)
