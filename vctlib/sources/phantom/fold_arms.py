@@ -14,7 +14,7 @@ from vctlib.sources.phantom.geometry import capsule_distance, frame, rotation, u
 WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)  # wrist beyond the midline (+: own side), in forearm lengths
 WRIST_HEIGHTS = (0.0, 0.08, -0.08, 0.16, -0.16)  # in upper arms' lengths
 ELBOW_ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)  # on the circle that the elbow may move on
-SINK_MM, SINK_SHARE = 4.0, (0.45, 0.15)  # how far upper arm and forearm sink in: mm, and shares of their radii
+SINK_MM, SINK_SHARE = 4.0, (0.45, 0.25)  # how far upper arm and forearm sink in: mm, and shares of their radii
 
 
 @dataclass
@@ -90,7 +90,8 @@ def fold_arm(
     hand = frame(along, -normal) @ frame(bend @ whole @ fingers, bend @ whole @ palm).T
     roll = _angle_about(fore, hand)
     obstacles.limbs.append((new_elbow, new_wrist, radii[1], radii[2]))
-    obstacles.limbs.append((new_wrist, new_wrist + 0.75 * along * np.linalg.norm(elbow - wrist) * 0.8, radii[2] * 0.7, 9.0))
+    fingertips = new_wrist + 0.6 * np.linalg.norm(elbow - wrist) * along
+    obstacles.limbs.append((new_wrist, fingertips, 0.8 * radii[2], 8.0))
     upper_axis, turn = new_elbow - shoulder, {}
     turn["upperarm01"] = rotation(upper_axis, 0.4 * twist) @ swing
     turn["upperarm02"] = rotation(upper_axis, 0.6 * twist)

@@ -29,6 +29,17 @@ def outward(scale: float, sign: int) -> Callable[[float, float, float], np.ndarr
     return lambda x, y, z: factors * np.array([x, y, z])
 
 
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Outward unit normals (n, 3) of a mesh's vertices."""
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    of_face = np.cross(b - a, c - a)
+    normals = np.zeros_like(vertices)
+    for i in range(3):
+        for axis in range(3):
+            normals[:, axis] += np.bincount(faces[:, i], of_face[:, axis], len(vertices))
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+
+
 def capsule_distance(points: np.ndarray, start, end, start_radius: float, end_radius: float) -> np.ndarray:
     """Distance in mm (negative inside) from points (n, 3) to a rounded cone between two points."""
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)

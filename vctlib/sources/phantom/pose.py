@@ -12,13 +12,14 @@ import numpy as np
 
 from vctlib.sources.phantom.body import RestBody
 from vctlib.sources.phantom.fold_arms import Obstacles, fold_arm
-from vctlib.sources.phantom.geometry import rotation, unit
+from vctlib.sources.phantom.geometry import rotation, unit, vertex_normals
 from vctlib.sources.phantom.kinematics import forward_kinematics, move_joints, skin
 from vctlib.sources.phantom.supine import lay_on_table, sag, table_height
 from vctlib.sources.phantom.template import Template
 
 TRUNK = ("root", "spine", "pelvis")
 SIDES = (("left", "L", 1), ("right", "R", -1))  # name, suffix of the template's joints, sign of x
+FLATNESS = 0.7  # half thickness of a wrist per mean radius
 CHEST, SEAT = ("spine01", "spine02", "spine03"), ("root", "pelvis", "spine05", "upperleg01")
 
 
@@ -49,8 +50,8 @@ def pose_body(template: Template, rest: RestBody, rng: np.random.Generator) -> P
     outer = sag(rest.lean_vertices, rest.outer_vertices, _follows(template, trunk))
     # Arms lie on the trunk as it is on the table, but at rest otherwise: legs do not matter to them.
     pressed = lay_on_table(outer[trunk], table_y).press(outer)
-    obstacles = Obstacles(pressed[trunk], _normals(pressed, template.faces)[trunk], table_y)
-    left_on_top, level = rng.random() < 0.5, rng.uniform(0.78, 1.02)
+    obstacles = Obstacles(pressed[trunk], vertex_normals(pressed, template.faces)[trunk], table_y)
+    left_on_top, level = rng.random() < 0.5, rng.uniform(0.80, 1.12)
     for _, suffix, sign in sorted(SIDES, key=lambda side: left_on_top == (side[1] == "L")):
         aim = rng.uniform(-0.10, 0.22), level + rng.normal(0, 0.06)
         radii = _arm_radii(template, rest.outer_vertices, joints, suffix)
@@ -105,7 +106,7 @@ def _straight_arms(joints: np.ndarray, index: dict[str, int]) -> np.ndarray:
 
 
 def _arm_radii(template: Template, vertices: np.ndarray, joints: np.ndarray, suffix: str) -> tuple[float, float, float]:
-    """Radii in mm of the upper arm's middle, the elbow and the wrist: mean distances of the skin from the axis."""
+    """Half thickness in mm of the upper arm's middle, the elbow and the flat wrist: mean distances of skin from axis."""
     at = [joints[template.joint_index[f"{name}.{suffix}"]] for name in ("upperarm01", "lowerarm01", "wrist")]
     arm = vertices[template.in_region(f"upperarm01.{suffix}", f"upperarm02.{suffix}", f"lowerarm")]
     arm = arm[arm[:, 0] * at[0][0] > 0]
@@ -116,7 +117,7 @@ def _arm_radii(template: Template, vertices: np.ndarray, joints: np.ndarray, suf
         ring = arm[(along > low) & (along < high)]
         away = ring - at[start] - ((ring - at[start]) @ axis / (axis @ axis))[:, None] * axis
         radii.append(float(np.linalg.norm(away, axis=1).mean()) if len(ring) else 30.0)
-    return tuple(radii)
+    return radii[0], radii[1], FLATNESS * radii[2]
 
 
 def _follows(template: Template, trunk: np.ndarray) -> np.ndarray:
@@ -125,14 +126,3 @@ def _follows(template: Template, trunk: np.ndarray) -> np.ndarray:
     for _ in range(12):
         weight = template.neighbour_mean @ weight
     return weight
-
-
-def _normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Outward unit normals (n, 3) of a mesh's vertices."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    of_face = np.cross(b - a, c - a)
-    normals = np.zeros_like(vertices)
-    for i in range(3):
-        for axis in range(3):
-            normals[:, axis] += np.bincount(faces[:, i], of_face[:, axis], len(vertices))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
