@@ -13,6 +13,7 @@ import numpy as np
 from vctlib.anatomy import PAPER16, TOTAL, ids_where
 from vctlib.errors import InputError
 from vctlib.sources.phantom.canvas import LABEL
+from vctlib.sources.phantom.contact import part_at_contacts
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.render import mixed_hu, skeleton_mass_kg, soft_tissue_hu, to_volume
 from vctlib.sources.phantom.scene import Scene, build_scene
@@ -47,6 +48,7 @@ def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
         raise InputError(f"a phantom's spacing_mm must be a positive number of mm, not {spacing_mm:g}")
     scene = _solve_volume(person, spacing_mm, seed)
     canvas, landmarks = scene.canvas, scene.landmarks
+    part_at_contacts(canvas, landmarks.body)
     paint_soft_tissue(canvas, landmarks, scene.cage, scene.cavity, scene.balance)
     soft_hounsfield = soft_tissue_hu(canvas, landmarks)
     hounsfield = mixed_hu(canvas, soft_hounsfield, scene.bone_hounsfield)

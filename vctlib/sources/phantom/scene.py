@@ -9,7 +9,6 @@ from vctlib.sources.phantom.arms import paint_arms
 from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
 from vctlib.sources.phantom.body import rest_body
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
-from vctlib.sources.phantom.contact import part_at_contacts
 from vctlib.sources.phantom.head import paint_head, paint_skull
 from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
@@ -63,7 +62,6 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     paint_skull(canvas, landmarks)
     ensure_vertebrae(canvas, landmarks)
     canvas.settle_bones(cortex_mm(landmarks))
-    part_at_contacts(canvas, body)
     paint_discs_and_cord(canvas, landmarks)
     paint_head(canvas, landmarks)
     paint_thoracic_organs(canvas, landmarks, cage, diaphragm)

@@ -23,7 +23,7 @@ def paint_trunk_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str
     """Paint vertebra `i` (T1 to L5) of a spine of relative size `size`."""
     spine, height = landmarks.spine, landmarks.vertebra_heights[i]
     depth, width = body_radii(i, size)
-    near = canvas.around(spine[i], 62 * size + 2 * canvas.spacing)
+    near = canvas.box(spine[i] - np.array([52, 24, 46]) * size, spine[i] + np.array([52, 80, 40]) * size, canvas.spacing)
     up = unit(spine[i - 1] - spine[min(i + 1, L5)]) if i < L5 else unit(spine[i - 1] - spine[i])
     across = unit(np.cross([0, 1.0, 0], up))
     axes = np.stack([across, np.cross(up, across), up]).astype(np.float32)  # to the left, backwards, up
@@ -65,7 +65,7 @@ def _arch(i: int, depth: float, height: float, size: float) -> list:
     tip = back + [0, long, -low]
     parts = [
         ((back + [0, 1, 2], tip + [0, 0, tall / 2], tip - [0, 0, tall / 2]), 3.3 * size),
-        ((back + [0, 1, 2], back - [0, -3 * size, tall], tip - [0, 0, tall / 2]), 3.3 * size),
+        ((back + [0, 1, 2], tip - [0, 0, tall / 2]), 4.0 * size),
         ((tip + [0, 0, tall / 2], tip - [0, 0, tall / 2]), 4.0 * size),
     ]
     for sign in (1, -1):
@@ -75,7 +75,7 @@ def _arch(i: int, depth: float, height: float, size: float) -> list:
         parts.append(((np.array([x, 0.5 * depth, 0.16 * height]), side + [0, 0, 0.06 * height]), pedicle))
         lamina_low = np.array([0.8 * x, canal - 2 * size, -0.32 * height])
         parts.append(((side, back + [0, 2 * size, 0], lamina_low), 3.7 * size))
-        parts.append(((side, lamina_low, side + [sign * 2 * size, 0, 0]), 4.6 * size))
+        parts.append(((side, lamina_low), 5.0 * size))
         facet = (5.0 if chest else 7.4) * size
         parts.append(((np.array([1.25 * x, canal - 7 * size, top - 1.5 * size]),), facet))
         parts.append(((np.array([0.85 * x, canal - 1 * size, bottom - 1.5 * size]),), facet))
