@@ -13,9 +13,10 @@ import numpy as np
 from vctlib.anatomy import PAPER16, TOTAL, ids_where
 from vctlib.errors import InputError
 from vctlib.sources.phantom.canvas import LABEL
+from vctlib.sources.phantom.contact import part_at_contacts
 from vctlib.sources.phantom.lung_tree import paint_lung_vessels
 from vctlib.sources.phantom.person import Person
-from vctlib.sources.phantom.render import mixed_hu, soft_tissue_hu, to_volume
+from vctlib.sources.phantom.render import mixed_hu, skeleton_mass_kg, soft_tissue_hu, to_volume
 from vctlib.sources.phantom.scene import Scene, build_scene
 from vctlib.sources.phantom.soft_tissue import paint_soft_tissue
 from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, HU, MUSCLE_IDS, density_g_per_ml, trabecular_hu
@@ -48,6 +49,7 @@ def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
         raise InputError(f"a phantom's spacing_mm must be a positive number of mm, not {spacing_mm:g}")
     scene = _solve_volume(person, spacing_mm, seed)
     canvas, landmarks = scene.canvas, scene.landmarks
+    part_at_contacts(canvas, landmarks.body)
     paint_soft_tissue(canvas, landmarks, scene.cage, scene.cavity, scene.balance)
     paint_lung_vessels(canvas, landmarks)
     soft_hounsfield = soft_tissue_hu(canvas, landmarks)
@@ -100,6 +102,7 @@ def _truth(scene: Scene, soft_hounsfield: np.ndarray, person: Person) -> dict[st
         "mass_kg_true": total,
         "body_volume_l_true": canvas.coverage.sum(dtype=np.float64) * ml / 1000,
         "bone_mass_kg_true": mass_kg[BONE_IDS].sum(),
+        "skeleton_mass_kg_true": skeleton_mass_kg(canvas, scene.landmarks),
         "visceral_fat_kg_true": mass_kg[LABEL["torso_fat"]],
         "trabecular_hu_true": trabecular_hu(person),
         "height_cm_true": person.height_cm,

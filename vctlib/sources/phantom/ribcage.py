@@ -30,7 +30,7 @@ class RibCage:
         aging = lm.age - 45
         width = (141 if lm.male else 126) * scale * rng.normal(1, 0.03) * (1 + 0.0010 * aging)
         self.half_width = float(np.clip(0.91 * lm.lean.half_width(spine_z[15]), width * 0.93, width * 1.16))
-        self.top, self.bottom = spine_z[C7] - 4 * scale, spine_z[L1 + 1]
+        self.top, self.bottom = spine_z[C7] - 4 * scale, spine_z[L1 + 2]
         self.first_rib_z = spine_z[T1]
         self.pitch = (spine_z[T1] - spine_z[T12]) / 11.0  # height of one rib and the gap below it
         self._z = z = np.arange(lm.hip_z, lm.c1_z, 4.0)
