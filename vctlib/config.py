@@ -18,6 +18,7 @@ PROFILES = REPOSITORY / "notebooks" / "profiles"
 Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
+Condition = Literal["amputation", "hip_implant", "vertebral_fracture", "liver_lesions", "lung_nodules", "ascites"]
 
 
 class Strict(BaseModel):
@@ -32,6 +33,7 @@ class CohortConfig(Strict):
     grid: Triple  # voxels (x, y, z)
     scanner_angles: Annotated[int, Field(ge=0)]  # projections of the CT simulation; 0 leaves the scanner out
     scanner_photons: PositiveFloat  # per detector bin
+    conditions: Literal["none", "published"] | dict[Condition, Fraction] = "none"  # of phantoms; published: by age
 
 
 class Optimization(Strict):

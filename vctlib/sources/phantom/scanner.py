@@ -1,7 +1,7 @@
 """A simple CT scanner: projections of a phantom through real X-ray physics, and their reconstruction.
 
-Every axial slice is projected along parallel beams by one sparse matrix. Six photon energies are attenuated by water
-and bone, photons are counted with Poisson noise, the sinogram is corrected for the beam hardening of water, and
+Every axial slice is projected along parallel beams by one sparse matrix. Six photon energies are attenuated by water,
+bone and titanium, photons are counted with Poisson noise, the sinogram is corrected for the beam hardening of water and
 filtered back-projection gives Hounsfield units. Noise, streaks behind dense bone and beam hardening are thereby those
 of a scanner and not drawn on top.
 
@@ -23,11 +23,15 @@ from vctlib.errors import InputError
 TABULATED_KEV = np.array([40.0, 50.0, 60.0, 80.0, 100.0, 150.0])
 TABULATED_WATER = np.array([0.2683, 0.2269, 0.2059, 0.1837, 0.1707, 0.1505])
 TABULATED_BONE = np.array([0.6655, 0.4242, 0.3148, 0.2229, 0.1855, 0.1480])
+# Titanium, Table 3 of the same.
+TABULATED_TITANIUM = np.array([2.214, 1.213, 0.7661, 0.4052, 0.2721, 0.1649])
+TITANIUM_G_PER_CM3 = 4.43  # of the alloy Ti-6Al-4V of implants
 # A coarse spectrum of 120 kV after the patient filter, mean 72 keV: shares of the photons at six energies. A choice.
 SPECTRUM_KEV = np.array([40.0, 50.0, 60.0, 80.0, 100.0, 120.0])
 SPECTRUM = np.array([0.10, 0.19, 0.24, 0.24, 0.14, 0.09])
-# Voxels are water of varying density up to the first value, cortical bone from the second, and mixed between.
-BONE_STARTS_HU, BONE_PURE_HU = 120.0, 1020.0
+# Voxels are water of varying density up to the first value, cortical bone from the second, and mixed between. From
+# METAL_STARTS_HU on, which no bone reaches, they are partly titanium, and nothing else at TITANIUM_HU.
+BONE_STARTS_HU, BONE_PURE_HU, METAL_STARTS_HU = 120.0, 1020.0, 3100.0
 WATER_TABLE_G_PER_CM2 = np.linspace(0.0, 120.0, 481)  # water thickness for the beam-hardening correction
 BINS_PER_PIXEL = 2  # the detector is finer than the image, as in a scanner
 FAINTEST_COUNT = 0.6  # photons a detector bin reports where none arrived, so that its logarithm exists
@@ -42,12 +46,15 @@ def _log_log(kev: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 WATER = _log_log(SPECTRUM_KEV, TABULATED_WATER)  # cm2/g
 BONE = _log_log(SPECTRUM_KEV, TABULATED_BONE)  # cm2/g
+TITANIUM = _log_log(SPECTRUM_KEV, TABULATED_TITANIUM)  # cm2/g
 WATER_MEAN = float(SPECTRUM @ WATER)  # of an unhardened beam
 # Bone is given the density at which it keeps its Hounsfield units behind this much water, about half a trunk; behind
 # less it looks denser, behind more or behind other bone less dense, as on a scanner.
 REFERENCE_WATER_G_PER_CM2 = 20.0
 _BEHIND_WATER = SPECTRUM * np.exp(-WATER * REFERENCE_WATER_G_PER_CM2)
 WATER_PER_BONE = float((_BEHIND_WATER @ WATER) / (_BEHIND_WATER @ BONE))
+_TITANIUM_PER_WATER = float((_BEHIND_WATER @ TITANIUM) / (_BEHIND_WATER @ WATER))
+TITANIUM_HU = 1000 * (TITANIUM_G_PER_CM3 * _TITANIUM_PER_WATER - 1)  # some 11,600, the highest that metal can have here
 
 
 @dataclass(frozen=True)
@@ -127,20 +134,27 @@ def _filter(n_bins: int, n_fft: int) -> np.ndarray:
     return (np.fft.rfft(kernel).real / bin_width).astype(np.float32)
 
 
-def _materials(hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Densities (g/cm3) of water and of bone that stand for Hounsfield units."""
+def _materials(hu: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Densities (g/cm3) of water, of bone and, where there is any, of titanium that stand for Hounsfield units."""
     density = np.maximum((hu - AIR_HU) / -AIR_HU, 0.0).astype(np.float32)
     bone = np.clip((hu - BONE_STARTS_HU) / (BONE_PURE_HU - BONE_STARTS_HU), 0.0, 1.0).astype(np.float32)
-    return density * (1 - bone), density * bone * np.float32(WATER_PER_BONE)
+    if hu.max(initial=AIR_HU) <= METAL_STARTS_HU:
+        return density * (1 - bone), density * bone * np.float32(WATER_PER_BONE)
+    metal = np.clip((hu - METAL_STARTS_HU) / (TITANIUM_HU - METAL_STARTS_HU), 0.0, 1.0).astype(np.float32)
+    titanium_density = np.float32(TITANIUM_G_PER_CM3 * -AIR_HU / (TITANIUM_HU - AIR_HU))
+    mixed = density * (1 - metal)
+    return mixed * (1 - bone), mixed * bone * np.float32(WATER_PER_BONE), density * metal * titanium_density
 
 
-def _measure(water: np.ndarray, bone: np.ndarray, photons: float, rng: np.random.Generator) -> np.ndarray:
-    """Line integrals of attenuation as a detector sees them, water-corrected. Inputs in g/cm2, any shape."""
-    transmitted = np.zeros_like(water)
-    for share, water_coefficient, bone_coefficient in zip(
-        SPECTRUM.astype(np.float32), WATER.astype(np.float32), BONE.astype(np.float32), strict=True
-    ):
-        transmitted += share * np.exp(-(water_coefficient * water + bone_coefficient * bone))
+def _measure(materials: list[np.ndarray], photons: float, rng: np.random.Generator) -> np.ndarray:
+    """Line integrals of attenuation as a detector sees them, water-corrected.
+
+    `materials`: line integrals in g/cm2 of water, bone and perhaps titanium, of one shape.
+    """
+    transmitted = np.zeros_like(materials[0])
+    for i, share in enumerate(SPECTRUM.astype(np.float32)):
+        coefficients = (np.float32(material[i]) for material in (WATER, BONE, TITANIUM))
+        transmitted += share * np.exp(-sum(c * m for c, m in zip(coefficients, materials, strict=False)))
     counts = np.maximum(rng.poisson(transmitted * photons), FAINTEST_COUNT)
     measured = -np.log(counts.astype(np.float32) / np.float32(photons))
     hardened = -np.log(SPECTRUM @ np.exp(-np.outer(WATER, WATER_TABLE_G_PER_CM2)))
@@ -153,10 +167,8 @@ def _scan_slices(
     """Scan some slices (nx, ny, n) that lie wholly inside the field of view; returns Hounsfield units."""
     nx, ny, n_slices = hu.shape
     matrix, n_bins = projector((nx, ny), n_angles), _n_bins((nx, ny))
-    water, bone = (matrix @ material.reshape(nx * ny, n_slices) for material in _materials(hu))
-    water *= np.float32(pixel_cm)
-    bone *= np.float32(pixel_cm)
-    sinogram = _measure(water, bone, photons, rng).reshape(n_angles, n_bins, n_slices)
+    materials = [matrix @ material.reshape(nx * ny, n_slices) * np.float32(pixel_cm) for material in _materials(hu)]
+    sinogram = _measure(materials, photons, rng).reshape(n_angles, n_bins, n_slices)
     n_fft = fft.next_fast_len(2 * n_bins, real=True)
     spectrum = fft.rfft(sinogram, n_fft, axis=1) * _filter(n_bins, n_fft)[:, None]
     filtered = fft.irfft(spectrum, n_fft, axis=1)[:, :n_bins].reshape(-1, n_slices)

@@ -5,6 +5,8 @@ import numpy as np
 from vctlib.anatomy import VERTEBRAE
 from vctlib.sources.phantom.bone_layer import ROD
 from vctlib.sources.phantom.canvas import LABEL, Canvas
+from vctlib.sources.phantom.conditions import Fracture
+from vctlib.sources.phantom.fracture import beyond_endplates, whole_height
 from vctlib.sources.phantom.geometry import unit
 from vctlib.sources.phantom.landmarks import C1, C7, L1, L5, T1, T12, Landmarks
 
@@ -14,10 +16,11 @@ NECK_SPINE_LENGTHS = (6, 20, 14, 16, 18, 22, 30)
 CANAL_BEHIND_BODY = 9.0
 
 
-def paint_spine(canvas: Canvas, landmarks: Landmarks) -> None:
+def paint_spine(canvas: Canvas, landmarks: Landmarks, fracture: Fracture | None = None) -> None:
     size = _size(landmarks)
     for i, name in enumerate(VERTEBRAE):
-        _paint_vertebra(canvas, landmarks, i, name, size)
+        broken = fracture is not None and name == f"vertebrae_{fracture.level}"
+        _paint_vertebra(canvas, landmarks, i, name, size, fracture if broken else None)
 
 
 def ensure_vertebrae(canvas: Canvas, landmarks: Landmarks) -> None:
@@ -42,7 +45,7 @@ def _body_radii(i: int, size: float) -> tuple[float, float]:
     return depth * size, width * size
 
 
-def _paint_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float) -> None:
+def _paint_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float, fracture) -> None:
     spine, scale = landmarks.spine, landmarks.scale
     centre = spine[i]
     neck, chest = i < T1, T1 <= i <= T12
@@ -50,14 +53,16 @@ def _paint_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, siz
     if chest:  # thoracic bodies grow from T1 to T12
         growth = 0.85 + 0.3 * (i - T1) / 12
         depth, width = depth * growth, width * growth
-    half_height = 0.40 * landmarks.vertebra_heights[i]
+    half_height = 0.40 * whole_height(landmarks.vertebra_heights[i], fracture)
     near = canvas.around(centre, 45 * scale + 2 * canvas.spacing)
     relative = canvas.positions[near] - centre.astype(np.float32)
     if i != C1:
         axis = unit(spine[min(i + 1, L5)] - spine[i - 1])
         along = relative @ axis
-        radius = np.hypot(relative[:, 0] / width, (relative[:, 1] - along * axis[1]) / depth)
-        canvas.bone_shape(name, near, np.maximum((radius - 1) * depth, np.abs(along) - half_height), half_height)
+        backwards = (relative[:, 1] - along * axis[1]) / depth
+        radius = np.hypot(relative[:, 0] / width, backwards)
+        beyond = beyond_endplates(along, backwards, half_height, fracture)
+        canvas.bone_shape(name, near, np.maximum((radius - 1) * depth, beyond), half_height)
     else:  # the atlas is a ring without a body
         ring = np.hypot(relative[:, 0] / 1.25, relative[:, 1] - 9 * size)
         arch = np.maximum(np.abs(ring - 17 * size) - 4 * size, np.abs(relative[:, 2]) - 6 * size)

@@ -13,7 +13,9 @@ from vctlib.sources.phantom.canvas import LABEL
 from vctlib.sources.phantom.person import Person
 
 LUNG_IDS, MUSCLE_IDS = ids_where(TOTAL, tissue_is="lung"), ids_where(TOTAL, tissue_is="muscle")
-FAT_IDS, BONE_IDS = ids_where(TOTAL, tissue_is="fat"), ids_where(TOTAL, tissue_is="bone")
+FAT_IDS = ids_where(TOTAL, tissue_is="fat")
+BONE_IDS = [number for number in ids_where(TOTAL, tissue_is="bone") if number != LABEL["hip_implant"]]
+OWN_HU_IDS = [LABEL[name] for name in ("liver_lesion", "lung_nodule", "ascites")]  # each has a HU of its own
 CARTILAGE = ("costal_cartilages",)  # counted as bone by the label tables, but without a cortex
 
 VESSELS = (
@@ -30,7 +32,7 @@ HU = {
     "eye": 12, "trachea": -980, "nasal_cavity": -980, "esophagus": 32, "thyroid_gland": 90, "heart": 42,
     **dict.fromkeys(VESSELS, 42), "liver": 58, "gallbladder": 10, "spleen": 50, "stomach": 22,
     "pancreas": 38, "kidney_right": 33, "kidney_left": 33, "urinary_bladder": 7, "prostate": 36, "breast": 28, "uterus": 42,
-    "intervertebral_discs": 85, "costal_cartilages": 105,
+    "ascites": 10, "intervertebral_discs": 85, "costal_cartilages": 105,
 }  # fmt: skip
 
 
@@ -47,7 +49,8 @@ def mean_hu(person: Person, seed: int) -> np.ndarray:
     table[0] = AIR_HU
     for name, value in HU.items():
         table[LABEL[name]] = value
-    table[LUNG_IDS] = person.lung_hu
+    table[LUNG_IDS] = table[LABEL["lung_nodule"]] = person.lung_hu
+    table[LABEL["liver_lesion"]] = table[LABEL["liver"]]  # painters add what they differ by
     table[MUSCLE_IDS] = 58 - 0.16 * (person.age_years - 20) - 22 * (person.body_fat_percent / 100 - 0.2)
     return table
 
