@@ -14,7 +14,7 @@ _STEP_MM = 1.0
 _BRIDGED_AIR_MM = 30.0  # air inside the body (sinuses, the mouth, folds) does not end it
 _LONGEST_MM = 1000.0
 _FEWEST_VOXELS = 4  # of a bone that has an axis
-_SHORTEST_SHIN = 0.35  # of the thigh bone's length: whole shins are near four fifths, stumps near a quarter; a choice
+_SHORTEST_SHIN = 0.36  # of the thigh bone's length: stumps are near a third or less, whole shins twice that; a choice
 _ALONG_THE_BODY = 0.2  # a bone whose axis makes more than 78 degrees with the body measures no height
 
 

@@ -15,8 +15,8 @@ from vctlib.sources.phantom.pose import SIDES
 from vctlib.sources.phantom.tissues import MUSCLE_IDS
 
 # Where the limb ends, as a share of shin or thigh, and how far before it the bone is sawn: choices near common practice
-# (a bone of 12 to 15 cm below the knee; half to two thirds of the thigh).
-CUT_AT = {"below": 0.40, "above": 0.60}
+# (a bone of 12 to 15 cm below the knee; more than half of the thigh).
+CUT_AT = {"below": 0.33, "above": 0.60}
 BONE_ENDS_MM, FAT_MM, ROUNDING = 24.0, 8.0, 0.5
 
 

@@ -39,7 +39,7 @@ def beyond_endplates(
     if fracture is None:
         return np.abs(along) - half_height
     share = {
-        "wedge": np.clip((0.6 - backwards) / 1.1, 0, 1),  # all of it in the front quarter
+        "wedge": np.clip(0.5 - backwards, 0, 1),  # all of it in the front quarter, none in the back one
         "biconcave": np.clip((0.75 - np.abs(backwards)) / 0.45, 0, 1),
         "crush": np.ones_like(backwards),
     }[fracture.shape]
