@@ -166,6 +166,13 @@ def test_what_a_person_has_keeps_mass_and_composition(ill):
     assert ill.truth["muscle_percent_true"] == pytest.approx(37, abs=0.1)
 
 
+def test_metal_weighs_less_than_it_attenuates(ill):
+    """The image's attenuation exceeds the body's mass by what titanium of 4.43 g/ml attenuates beyond its mass."""
+    metal_ml = where(ill, "hip_implant").sum() * 0.027
+    excess_g = (ill.hu + 1000).sum(dtype=np.float64) * 27e-6 - 1000 * ill.truth["mass_kg_true"]
+    assert excess_g == pytest.approx(metal_ml * ((TITANIUM_HU + 1000) / 1000 - 4.43), rel=0.15)
+
+
 def test_implant_is_metal_in_place_of_the_femoral_head(ill):
     metal = where(ill, "hip_implant")
     head = voxel_of(ill, findings(ill, "hip_implant")[0]["position_mm"])
@@ -219,6 +226,8 @@ def test_amputated_limb_is_gone_and_the_rest_is_as_it_was(well, amputation):
     bones = ids_where(TOTAL, tissue_is="bone")
     stump = np.isin(short.labels, bones) & limb
     assert (np.argwhere(stump)[:, 2].min() - end[2]) * 8 > 8  # the bone ends inside
+    end_of_limb = limb & (short.labels > 0) & (np.roll(short.labels, 1, axis=2) == 0)
+    assert (short.labels[end_of_limb] == ids_of(TOTAL, "subcutaneous_fat")[0]).mean() > 0.9
     # Mass before less mass after is the mass of what the images lost.
     lost_kg = ((well.hu - short.hu).sum(dtype=np.float64)) * 0.512e-6
     assert well.truth["mass_kg_true"] - short.truth["mass_kg_true"] == pytest.approx(lost_kg, abs=0.05)
@@ -232,9 +241,7 @@ def test_amputated_limb_is_gone_and_the_rest_is_as_it_was(well, amputation):
 @pytest.mark.parametrize("amputation", AMPUTATIONS[1:3])
 def test_height_is_measured_on_the_leg_that_is_left(well, amputation):
     short = make_phantom(PERSON, 8.0, 4, Conditions(amputation=amputation))
-    heights = [
-        measure_height(Scan.of(phantom.hu, phantom.labels, TOTAL, phantom.affine)) for phantom in (well, short)
-    ]
+    heights = [measure_height(Scan.of(phantom.hu, phantom.labels, TOTAL, phantom.affine)) for phantom in (well, short)]
     side = amputation.split("_")[-1]
     assert heights[1].total_cm == pytest.approx(heights[0].total_cm, abs=1.5)
     assert set(heights[1].legs) == {"left", "right"} - {side}

@@ -18,6 +18,9 @@ def test_the_profile_decides_the_source(tmp_path, monkeypatch):
     assert (made["spacing_mm"], made["grid"], made["seed"]) == (16.0, (48, 32, 128), 3)
     reference.make_reference(cohort_config(scanner_angles=90, scanner_photons=1e5), tmp_path, seed=3)
     assert (made["scanner"].n_angles, made["scanner"].photons) == (90, 1e5)
+    assert made["rates"] is None
+    reference.make_reference(cohort_config(conditions={"ascites": 0.3}), tmp_path, seed=3)
+    assert made["rates"] == {"ascites": 0.3}
 
 
 @pytest.mark.parametrize(
