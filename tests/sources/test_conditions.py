@@ -133,6 +133,10 @@ def test_cohort_tells_who_has_what(tmp_path):
     well = make_phantom_cohort(tmp_path / "well", people[:1], **arguments)
     assert not {"amputation", "weight_kg_before_amputation"} & set(well.table)
     assert not (well.path / "findings").exists()
+    some = make_phantom_cohort(tmp_path / "some", people[:1], **arguments, rates={"ascites": 1.0}).table.iloc[0]
+    assert some["amputation"] == some["hip_implant"] == some["vertebral_fracture_level"] == "none"
+    assert some["liver_lesions"] == 0 and some["ascites_ml"] > 0
+    assert some["weight_kg"] == some["weight_kg_before_amputation"] == people.loc[0, "weight_kg"]
 
 
 def test_columns_of_somebody_well():
