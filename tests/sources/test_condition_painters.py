@@ -228,6 +228,8 @@ def test_amputated_limb_is_gone_and_the_rest_is_as_it_was(well, amputation):
     assert (np.argwhere(stump)[:, 2].min() - end[2]) * 8 > 8  # the bone ends inside
     end_of_limb = limb & (short.labels > 0) & (np.roll(short.labels, 1, axis=2) == 0)
     assert (short.labels[end_of_limb] == ids_of(TOTAL, "subcutaneous_fat")[0]).mean() > 0.9
+    inner = ndi.binary_erosion(short.labels > 0, iterations=2) & limb
+    assert short.hu[inner].min() > -150  # flesh, and no air, where the bone was
     # Mass before less mass after is the mass of what the images lost.
     lost_kg = ((well.hu - short.hu).sum(dtype=np.float64)) * 0.512e-6
     assert well.truth["mass_kg_true"] - short.truth["mass_kg_true"] == pytest.approx(lost_kg, abs=0.05)
