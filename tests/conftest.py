@@ -101,7 +101,8 @@ def micro_settings() -> dict:
     """The `smoke` profile with a handful of people and training steps; checkpoints after every step."""
     profile = yaml.safe_load((ROOT / "notebooks" / "profiles" / "smoke.yaml").read_text())
     profile |= {"name": "micro", "checkpoint_minutes": 1e-6}
-    profile["cohort"] |= {"n_people": 8, "test_fraction": 0.25, "scanner_angles": 30}
+    profile["cohort"] |= {"n_people": 8, "test_fraction": 0.25}
+    profile["cohort"]["scanner"] |= {"angles": 30}
     for component, steps in MICRO_STEPS.items():
         profile[component]["optimization"] |= {"steps": steps, "warmup_steps": 2}
     for stage in profile["image_autoencoder"]["stages"]:

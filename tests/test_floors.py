@@ -13,7 +13,18 @@ MAX_LINES = 300
 
 # Bottom to top; a module imports from its own floor or below. CONTRIBUTING.md tells the reasons.
 FLOORS = (
-    ("anatomy", "attributes", "config", "errors", "files", "intensity", "manifest", "fetch", "results"),
+    (
+        "anatomy",
+        "attributes",
+        "cohort_config",
+        "config",
+        "errors",
+        "files",
+        "intensity",
+        "manifest",
+        "fetch",
+        "results",
+    ),
     ("cohort", "rows", "sources", "measure"),
     ("networks", "losses"),
     ("training", "synthesis", "metrics"),

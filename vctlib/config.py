@@ -8,32 +8,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from vctlib.cohort_config import CohortConfig, Fraction, Strict, Triple
 from vctlib.errors import InputError
 from vctlib.files import REPOSITORY
 
 PROFILES = REPOSITORY / "notebooks" / "profiles"
 
-Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0)]
-Condition = Literal["amputation", "hip_implant", "vertebral_fracture", "liver_lesions", "lung_nodules", "ascites"]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CohortConfig(Strict):
-    source: Literal["phantom", "nifti"]
-    n_people: PositiveInt
-    test_fraction: Fraction  # people whom no generator network ever sees
-    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # phantoms are isotropic
-    grid: Triple  # voxels (x, y, z)
-    scanner_angles: Annotated[int, Field(ge=0)]  # projections of the CT simulation; 0 leaves the scanner out
-    scanner_photons: PositiveFloat  # per detector bin
-    conditions: Literal["none", "published"] | dict[Condition, Fraction] = "none"  # of phantoms; published: by age
 
 
 class Optimization(Strict):

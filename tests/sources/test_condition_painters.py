@@ -14,7 +14,8 @@ from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.phantom import make_phantom
 from vctlib.sources.phantom.pose import pose_body
 from vctlib.sources.phantom.render import cortex_mm
-from vctlib.sources.phantom.scanner import TITANIUM_HU, ScannerSettings, scan
+from vctlib.sources.phantom.scanner import ScannerSettings, scan
+from vctlib.sources.phantom.spectrum import TITANIUM_HU
 from vctlib.sources.phantom.spine import paint_spine
 from vctlib.sources.phantom.template import load_template
 from vctlib.sources.phantom.voxelize import Grid

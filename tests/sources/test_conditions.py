@@ -170,7 +170,7 @@ def test_bad_input(make, words):
 
 def test_profiles_name_conditions():
     cohort = {"source": "phantom", "n_people": 1, "test_fraction": 0.5, "spacing_mm": [16, 16, 16], "grid": [8, 8, 8]}
-    cohort |= {"scanner_angles": 0, "scanner_photons": 1e6}
+    cohort |= {"scanner": None}
     assert CohortConfig(**cohort).conditions == "none"
     assert CohortConfig(**cohort, conditions={"ascites": 0.2}).conditions == {"ascites": 0.2}
     for wrong in ("some", {"cold": 0.1}, {"ascites": 2}):

@@ -18,11 +18,16 @@ from vctlib.sources.parallel import run_in_processes
 from vctlib.sources.phantom.cohort import make_phantom_cohort, subject_seeds
 from vctlib.sources.phantom.phantom import Phantom
 from vctlib.sources.phantom.population import draw_people
-from vctlib.sources.phantom.scanner import ScannerSettings
+from vctlib.sources.phantom.scan_protocol import ScanProtocol
 from vctlib.sources.split import assign_split
 
 GRID, SPACING = (24, 20, 28), 16.0
-ARGUMENTS = {"spacing_mm": SPACING, "grid": GRID, "seed": 5, "scanner": ScannerSettings(30, 1e6)}
+ARGUMENTS = {
+    "spacing_mm": SPACING,
+    "grid": GRID,
+    "seed": 5,
+    "scanner": ScanProtocol(30, 1e6, ("sharp_140kv", "smooth_100kv")),
+}
 
 
 def make_sphere(person, spacing_mm: float, seed: int) -> Phantom:
@@ -79,6 +84,8 @@ def test_table_holds_people_and_truth(undisturbed, people):
     assert row["height_cm"] == people.loc[2, "height_cm"]
     assert row["volume_voxels_true"] == (cohort.labels("P0003") > 0).sum()
     assert cohort.info.labels == dict(TOTAL) and cohort.info.seed == 5
+    assert set(cohort.table["scanner"]) == {"sharp_140kv", "smooth_100kv"}
+    assert cohort.info.source == "phantom (30 views, 1e+06 photons, sharp_140kv, smooth_100kv)"
     assert cohort.ct("P0003")[0].dtype == np.int16
     assert list(cohort.table["split"]) == ["train", "train", "train", "test", "train", "test", "train"]
 
@@ -198,7 +205,7 @@ def test_true_phantoms_fill_the_smallest_grid(tmp_path):
     """Two people at 16 mm, scanned: deep fat is near -100 HU, muscle above 0, lungs dark; the truth is the target."""
     people = draw_people(2, 0)
     cohort = make_phantom_cohort(
-        tmp_path / "cohort", people, spacing_mm=16.0, grid=(48, 32, 128), seed=0, scanner=ScannerSettings(60, 2e6)
+        tmp_path / "cohort", people, spacing_mm=16.0, grid=(48, 32, 128), seed=0, scanner=ScanProtocol(60, 2e6)
     )
     assert cohort.subjects == ["P0001", "P0002"]
     for subject_id, row in cohort.table.iterrows():

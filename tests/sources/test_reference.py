@@ -12,12 +12,14 @@ def cohort_config(**changes):
 def test_the_profile_decides_the_source(tmp_path, monkeypatch):
     made = {}
     monkeypatch.setattr(reference, "make_phantom_cohort", lambda out, people, **how: made.update(how, people=people))
-    config = cohort_config(n_people=5, scanner_angles=0)
+    config = cohort_config(n_people=5, scanner=None)
     reference.make_reference(config, tmp_path, seed=3)
     assert len(made["people"]) == 5 and made["scanner"] is None
     assert (made["spacing_mm"], made["grid"], made["seed"]) == (16.0, (48, 32, 128), 3)
-    reference.make_reference(cohort_config(scanner_angles=90, scanner_photons=1e5), tmp_path, seed=3)
-    assert (made["scanner"].n_angles, made["scanner"].photons) == (90, 1e5)
+    reference.make_reference(cohort_config(scanner={"angles": 90, "photons": 1e5, "bag": True}), tmp_path, seed=3)
+    scanner = made["scanner"]
+    assert (scanner.n_angles, scanner.photons, scanner.table, scanner.bag) == (90, 1e5, False, True)
+    assert scanner.tube_current.angular == 0.5 and len(scanner.models) == 3
     assert made["rates"] is None
     reference.make_reference(cohort_config(conditions={"ascites": 0.3}), tmp_path, seed=3)
     assert made["rates"] == {"ascites": 0.3}

@@ -3,12 +3,26 @@
 from pathlib import Path
 
 from vctlib.cohort import Cohort
-from vctlib.config import CohortConfig
+from vctlib.cohort_config import CohortConfig, ScannerConfig
 from vctlib.errors import InputError
 from vctlib.sources.nifti import import_nifti_cohort
 from vctlib.sources.phantom.cohort import make_phantom_cohort
 from vctlib.sources.phantom.population import draw_people
-from vctlib.sources.phantom.scanner import ScannerSettings
+from vctlib.sources.phantom.scan_protocol import ScanProtocol
+from vctlib.sources.phantom.tube_current import TubeCurrent
+
+
+def protocol_of(config: ScannerConfig) -> ScanProtocol:
+    """The scanner of a profile."""
+    return ScanProtocol(
+        config.angles,
+        config.photons,
+        config.models,
+        TubeCurrent(**config.tube_current.model_dump()),
+        config.table,
+        config.bag,
+        config.three_scans,
+    )
 
 
 def make_reference(
@@ -45,14 +59,13 @@ def make_reference(
         raise InputError(f"this profile makes phantoms; {', '.join(given)} belong to the source nifti")
     if len(set(config.spacing_mm)) != 1:
         raise InputError(f"phantoms have cubic voxels; spacing_mm is {config.spacing_mm}")
-    scanner = ScannerSettings(config.scanner_angles, config.scanner_photons) if config.scanner_angles else None
     return make_phantom_cohort(
         out,
         draw_people(config.n_people, seed),
         spacing_mm=config.spacing_mm[0],
         grid=config.grid,
         seed=seed,
-        scanner=scanner,
+        scanner=None if config.scanner is None else protocol_of(config.scanner),
         n_workers=n_workers,
         max_minutes=max_minutes,
         test_fraction=config.test_fraction,

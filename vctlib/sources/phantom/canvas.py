@@ -40,7 +40,7 @@ class Canvas:
         self.index = np.stack([x, y, z], 1)
         self.positions = (self.index * grid.spacing + grid.origin).astype(np.float32)
         self.coverage = coverage[x, y, z]
-        self.depth = _skin_depth(coverage, grid.spacing)[x, y, z]
+        self.depth = _skin_depth(coverage, grid.spacing, self.index)
         half = grid.spacing / 2
         skin = np.minimum(self.depth + half, skin_mm) - np.maximum(self.depth - half, 0)
         self.skin = np.clip(skin / grid.spacing, 0, self.coverage).astype(np.float32)
@@ -71,7 +71,7 @@ class Canvas:
 
     def box(self, low, high, pad: float = 0.0) -> np.ndarray:
         """Numbers of the voxels within a box (mm), widened by `pad` on every side."""
-        low, high = np.asarray(low) - pad, np.asarray(high) + pad
+        low, high = np.asarray(low, np.float32) - pad, np.asarray(high, np.float32) + pad
         first, last = np.searchsorted(self._heights, [low[2], high[2]])
         x, y = self.positions[first:last, 0], self.positions[first:last, 1]
         return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])) + first
@@ -196,11 +196,10 @@ def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
     return order[: int(np.searchsorted(total - weight[order] / 2, wanted))]
 
 
-def _skin_depth(coverage: np.ndarray, spacing: float) -> np.ndarray:
-    """Depth (mm) of every voxel's centre under the skin, which cuts the voxels at the surface by their share."""
-    inside = coverage >= 0.5
-    distance, nearest = ndi.distance_transform_edt(inside, sampling=spacing, return_indices=True)
-    depth = distance - (0.5 - coverage[tuple(nearest)]) * spacing
-    return np.where(inside, np.maximum(depth, (coverage - 0.5) * spacing), (coverage - 0.5) * spacing).astype(
-        np.float32
-    )
+def _skin_depth(coverage: np.ndarray, spacing: float, index: np.ndarray) -> np.ndarray:
+    """Depth (n,) in mm of the centres of voxels (n, 3) under the skin, which cuts the surface's voxels by their share."""
+    whole = coverage > 0.98
+    nearest = ndi.distance_transform_edt(whole, return_distances=False, return_indices=True)
+    nearest = nearest[:, *index.T]
+    away = np.sqrt(np.square(nearest - index.T, dtype=np.float32).sum(0))
+    return ((away + coverage[tuple(nearest)] - 0.5) * spacing).astype(np.float32)

@@ -22,7 +22,7 @@ from vctlib.sources.phantom.condition_rates import check_rates, draw_conditions
 from vctlib.sources.phantom.conditions import condition_columns
 from vctlib.sources.phantom.phantom import Phantom, make_phantom
 from vctlib.sources.phantom.population import COLUMNS, person_from_row
-from vctlib.sources.phantom.scanner import ScannerSettings, scan
+from vctlib.sources.phantom.scan_protocol import ScanProtocol, scan_person
 from vctlib.sources.resample import box_of, fit_to_grid
 from vctlib.sources.split import assign_split
 
@@ -36,7 +36,7 @@ class _Job:
 
     writer: CohortWriter
     seed: int
-    scanner: ScannerSettings | None
+    scanner: ScanProtocol | None
     make: Make
     rates: Rates
 
@@ -59,11 +59,11 @@ def _make_subject(job: _Job, row: dict) -> str | None:
         box = box_of(phantom.labels > 0)
         hu, affine = fit_to_grid(phantom.hu, phantom.affine, info.grid, box, fill=AIR_HU)
         labels, _ = fit_to_grid(phantom.labels, phantom.affine, info.grid, box, fill=0)
+        columns = {name: value for name, value in row.items() if name != "subject_id"}
+        if job.scanner is not None:
+            hu, columns["scanner"] = scan_person(hu, labels > 0, affine, job.scanner, scan_seed)
     except InputError as error:
         return str(error)
-    if job.scanner is not None:
-        hu = scan(hu, info.spacing_mm[0], job.scanner, scan_seed)
-    columns = {name: value for name, value in row.items() if name != "subject_id"}
     columns |= dict(phantom.truth)
     if job.rates is not None:
         columns |= {"weight_kg_before_amputation": row["weight_kg"]}
@@ -140,7 +140,7 @@ def make_phantom_cohort(
     spacing_mm: float,
     grid: Sequence[int],
     seed: int,
-    scanner: ScannerSettings | None,
+    scanner: ScanProtocol | None,
     n_workers: int | None = None,
     name: str = "reference",
     max_minutes: float | None = None,
@@ -152,13 +152,14 @@ def make_phantom_cohort(
 
     Isotropic voxels of `spacing_mm`, each body centred on `grid` voxels, in `n_workers` processes (default: one a
     core). A person who cannot be made, or whose body is larger than the grid, goes with the reason to `rejected.csv`;
-    nobody is ever cut. The table holds the person's columns, the phantom's true quantities and `split`, and with
-    `rates` (of `draw_conditions`) who has which condition; `findings/<id>.json` tells where. The same call
-    goes on where an earlier one was stopped, and the files come out the same as without a stop. Raises TimeoutError
-    when `max_minutes` are over before everybody is made, InputError for people or a folder that do not fit.
+    nobody is ever cut. The table holds the person's columns, the phantom's true quantities, `split` and, as `scanner`,
+    the name of the model that scanned them; with `rates` (of `draw_conditions`) also who has which condition, and
+    `findings/<id>.json` tells where. The same call goes on where an earlier one was stopped, and the files come
+    out the same as without a stop. Raises TimeoutError when `max_minutes` are over before everybody is made, InputError
+    for people or a folder that do not fit.
     """
     path, rows = Path(path), _check_people(people, test_fraction)
-    physics = "no scanner" if scanner is None else f"{scanner.n_angles or 'enough'} views, {scanner.photons:g} photons"
+    physics = "no scanner" if scanner is None else str(scanner)
     if rates is not None:
         physics += f", conditions {check_rates(rates)}"
     info = CohortInfo(

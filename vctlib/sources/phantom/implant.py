@@ -10,7 +10,7 @@ from vctlib.sources.phantom.geometry import capsule_distance, outward, unit
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.pelvis import hip_centre
 from vctlib.sources.phantom.pose import SIDES
-from vctlib.sources.phantom.scanner import TITANIUM_G_PER_CM3, TITANIUM_HU
+from vctlib.sources.phantom.spectrum import TITANIUM_G_PER_CM3, TITANIUM_HU
 from vctlib.sources.phantom.tissues import cortical_hu, density_g_per_ml
 
 # Sizes in mm at 175 cm, near those of common models; choices. The liner between cup and ball is plastic, which is

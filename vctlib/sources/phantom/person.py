@@ -54,3 +54,8 @@ class Person:
     @property
     def male(self) -> bool:
         return self.sex == "male"
+
+    @property
+    def bmi(self) -> float:
+        """Body mass index, kg/m2."""
+        return self.weight_kg / (self.height_cm / 100) ** 2

@@ -1,0 +1,45 @@
+"""What a profile says of the reference cohort and of the scanner that looks at it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Condition = Literal["amputation", "hip_implant", "vertebral_fracture", "liver_lesions", "lung_nodules", "ascites"]
+ScannerName = Literal["standard_120kv", "smooth_100kv", "sharp_140kv"]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TubeCurrentConfig(Strict):
+    """Exponents of the attenuation that photons follow: 0 none, 0.5 the square root rule, 1 even noise."""
+
+    angular: Fraction = 0.0  # from view to view
+    longitudinal: Fraction = 0.0  # from slice to slice
+    reference_water_cm: PositiveFloat | None = None  # thickness that gets the photons set; None: the scan's mean is set
+    most: PositiveFloat = 5.0  # the tube's limit with a reference, in photons set
+
+
+class ScannerConfig(Strict):
+    """The CT simulation of phantoms."""
+
+    angles: PositiveInt  # projections over 180 degrees
+    photons: PositiveFloat  # per detector bin and view, in air
+    models: tuple[ScannerName, ...] = Field(default=("standard_120kv",), min_length=1)  # each person meets one
+    tube_current: TubeCurrentConfig = TubeCurrentConfig()
+    table: bool = False
+    bag: bool = False
+    three_scans: bool = False  # head and arms, torso, legs, fused again
+
+
+class CohortConfig(Strict):
+    source: Literal["phantom", "nifti"]
+    n_people: PositiveInt
+    test_fraction: Fraction  # people whom no generator network ever sees
+    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # phantoms are isotropic
+    grid: Triple  # voxels (x, y, z)
+    scanner: ScannerConfig | None  # None leaves the CT simulation out
+    conditions: Literal["none", "published"] | dict[Condition, Fraction] = "none"  # of phantoms; published: by age
