@@ -84,6 +84,7 @@ _MUSCLES = (
     "biceps_brachii forearm_flexors forearm_extensors calf_posterior_compartment leg_anterior_compartment"
 ).split()
 _MUSCLES_EXTRA = [f"{name}_{side}" for name in _MUSCLES for side in ("left", "right")]
+_CONDITIONS_EXTRA = "liver_lesion lung_nodule ascites hip_implant".split()  # what a person may have besides
 
 # Of TotalSegmentator's tasks `head_glands_cavities` and `headneck_bones_vessels`; `paranasal_sinuses` holds the air
 # cells of the mastoid too.
@@ -93,7 +94,18 @@ _HEAD_EXTRA = (
 ).split()
 
 TOTAL: LabelTable = MappingProxyType(
-    dict(enumerate(_TOTAL_117 + _APPENDICULAR_EXTRA + _TISSUE_EXTRA + _OTHER_EXTRA + _MUSCLES_EXTRA + _HEAD_EXTRA, start=1))
+    dict(
+        enumerate(
+            _TOTAL_117
+            + _APPENDICULAR_EXTRA
+            + _TISSUE_EXTRA
+            + _OTHER_EXTRA
+            + _MUSCLES_EXTRA
+            + _HEAD_EXTRA
+            + _CONDITIONS_EXTRA,
+            start=1,
+        )
+    )
 )
 
 PAPER16: LabelTable = MappingProxyType(
@@ -120,14 +132,14 @@ MEASURE: LabelTable = MappingProxyType(
     )
 )
 
-_APPENDICULAR = {"humerus", "scapula", "clavicula", "femur", *_APPENDICULAR_EXTRA, "appendicular_bones"}
+_APPENDICULAR = {"humerus", "scapula", "clavicula", "femur", *_APPENDICULAR_EXTRA, "appendicular_bones", "hip_implant"}
 _AXIAL = {"sacrum", "skull", "mandible", "hyoid", "sternum", "costal_cartilages", "bone"}
 _CLASS_BY_STEM = {
     "spleen": "spleen", "kidney": "kidney", "liver": "liver", "urinary_bladder": "urinary_bladder",
     "prostate": "prostate", "heart": "heart", "aorta": "aorta", "brain": "brain",
     "gluteus_maximus": "gluteus_muscles", "gluteus_medius": "gluteus_muscles", "gluteus_minimus": "gluteus_muscles",
     "gluteus_muscles": "gluteus_muscles", "autochthon": "autochthonous_muscles",
-    "autochthonous_muscles": "autochthonous_muscles", "iliopsoas": "iliopsoas",
+    "autochthonous_muscles": "autochthonous_muscles", "iliopsoas": "iliopsoas", "liver_lesion": "liver",
 }  # fmt: skip
 
 
@@ -145,7 +157,7 @@ def paper_class(name: str) -> str | None:
         return "appendicular_bones"
     if base in _AXIAL or base == "hip" or base.startswith(("vertebrae_", "rib_")):
         return "bone"
-    if base.startswith("lung_"):
+    if base.startswith("lung_") and "lobe" in base:
         return "lung_" + base.split("_")[1] + ("_lobe" if "middle" in base else "_lobes")
     return _CLASS_BY_STEM.get(base)
 

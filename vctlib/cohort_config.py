@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Condition = Literal["amputation", "hip_implant", "vertebral_fracture", "liver_lesions", "lung_nodules", "ascites"]
 ScannerName = Literal["standard_120kv", "smooth_100kv", "sharp_140kv"]
 
 
@@ -41,3 +42,4 @@ class CohortConfig(Strict):
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # phantoms are isotropic
     grid: Triple  # voxels (x, y, z)
     scanner: ScannerConfig | None  # None leaves the CT simulation out
+    conditions: Literal["none", "published"] | dict[Condition, Fraction] = "none"  # of phantoms; published: by age

@@ -221,3 +221,12 @@ def test_femur_of_a_few_voxels_has_no_axis(figure):
     labels[tuple(lowest)] = ids_of(TOTAL, "femur_left")[0]
     found = measure_height(Scan.of(hu, labels, TOTAL, affine))
     assert found.missing == {"left leg": "too little of the femur is labelled"} and set(found.legs) == {"right"}
+
+
+def test_nobody_has_a_height_without_legs(figure):
+    blocks = figure.standing(left={"amputated": "shin"}, right={"amputated": "shin"})
+    blocks += [("tibia", figure.Box((x - 16, -16, 320), (x + 16, 16, 440))) for x in (-80, 80)]
+    hu, labels, affine = figure.draw(blocks)
+    found = measure_height(Scan.of(hu, labels, TOTAL, affine))
+    assert np.isnan(found.total_cm)
+    assert found.missing == {"left leg": "the shin ends in a stump", "right leg": "the shin ends in a stump"}

@@ -20,6 +20,9 @@ def test_the_profile_decides_the_source(tmp_path, monkeypatch):
     scanner = made["scanner"]
     assert (scanner.n_angles, scanner.photons, scanner.table, scanner.bag) == (90, 1e5, False, True)
     assert scanner.tube_current.angular == 0.5 and len(scanner.models) == 3
+    assert made["rates"] is None
+    reference.make_reference(cohort_config(conditions={"ascites": 0.3}), tmp_path, seed=3)
+    assert made["rates"] == {"ascites": 0.3}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ _STEP_MM = 1.0
 _BRIDGED_AIR_MM = 30.0  # air inside the body (sinuses, the mouth, folds) does not end it
 _LONGEST_MM = 1000.0
 _FEWEST_VOXELS = 4  # of a bone that has an axis
+_SHORTEST_SHIN = 0.36  # of the thigh bone's length: stumps are near a third or less, whole shins twice that; a choice
 _ALONG_THE_BODY = 0.2  # a bone whose axis makes more than 78 degrees with the body measures no height
 
 
@@ -89,6 +90,8 @@ def measure_leg(
         return "too little of the femur is labelled"
     if len(tibia) < _FEWEST_VOXELS:
         return "the whole tibia lies above the knee"
+    if np.ptp(axes.height(tibia)) < _SHORTEST_SHIN * np.ptp(axes.height(femur)):
+        return "the shin ends in a stump"
     knee_plane = axes.height(tibia).max()
     femur_axis, tibia_axis = (_upwards(principal_axis(points), axes) for points in (femur, tibia))
     if min(femur_axis @ axes.superior, tibia_axis @ axes.superior) < _ALONG_THE_BODY:

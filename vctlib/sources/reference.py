@@ -69,4 +69,5 @@ def make_reference(
         n_workers=n_workers,
         max_minutes=max_minutes,
         test_fraction=config.test_fraction,
+        rates=None if config.conditions == "none" else config.conditions,
     )

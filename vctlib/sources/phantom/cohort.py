@@ -3,7 +3,7 @@
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,14 +18,16 @@ from vctlib.cohort import Cohort, CohortInfo, CohortWriter, check_subject_id
 from vctlib.errors import InputError
 from vctlib.files import write_text
 from vctlib.sources.parallel import run_in_processes
-from vctlib.sources.phantom.person import Person
+from vctlib.sources.phantom.condition_rates import check_rates, draw_conditions
+from vctlib.sources.phantom.conditions import condition_columns
 from vctlib.sources.phantom.phantom import Phantom, make_phantom
 from vctlib.sources.phantom.population import COLUMNS, person_from_row
 from vctlib.sources.phantom.scan_protocol import ScanProtocol, scan_person
 from vctlib.sources.resample import box_of, fit_to_grid
 from vctlib.sources.split import assign_split
 
-Make = Callable[[Person, float, int], Phantom]
+Make = Callable[..., Phantom]  # person, spacing_mm, seed, and conditions where some are drawn
+Rates = Mapping[str, float] | str | None
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class _Job:
     seed: int
     scanner: ScanProtocol | None
     make: Make
+    rates: Rates
 
 
 def subject_seeds(seed: int, subject_id: str) -> tuple[int, int]:
@@ -49,7 +52,10 @@ def _make_subject(job: _Job, row: dict) -> str | None:
     info, subject_id = job.writer.info, row["subject_id"]
     phantom_seed, scan_seed = subject_seeds(job.seed, subject_id)
     try:
-        phantom = job.make(person_from_row(row), info.spacing_mm[0], phantom_seed)
+        person, conditions = person_from_row(row), {}
+        if job.rates is not None:
+            conditions["conditions"] = draw_conditions(person, phantom_seed, job.rates)
+        phantom = job.make(person, info.spacing_mm[0], phantom_seed, **conditions)
         box = box_of(phantom.labels > 0)
         hu, affine = fit_to_grid(phantom.hu, phantom.affine, info.grid, box, fill=AIR_HU)
         labels, _ = fit_to_grid(phantom.labels, phantom.affine, info.grid, box, fill=0)
@@ -58,7 +64,12 @@ def _make_subject(job: _Job, row: dict) -> str | None:
             hu, columns["scanner"] = scan_person(hu, labels > 0, affine, job.scanner, scan_seed)
     except InputError as error:
         return str(error)
-    job.writer.add(subject_id, columns | dict(phantom.truth), hu, labels, affine)
+    columns |= dict(phantom.truth)
+    if job.rates is not None:
+        columns |= {"weight_kg_before_amputation": row["weight_kg"]}
+        columns |= condition_columns(conditions["conditions"], phantom.truth, phantom.findings)
+        write_text(job.writer.path / "findings" / f"{subject_id}.json", json.dumps(phantom.findings, indent=1))
+    job.writer.add(subject_id, columns, hu, labels, affine)
     return None
 
 
@@ -108,6 +119,7 @@ class _Rejected:
 
 def _check_same_person(path: Path, found: dict, row: dict | None) -> None:
     """Raise InputError where the folder holds somebody else under a subject's id."""
+    found = found | {"weight_kg": found.get("weight_kg_before_amputation", found["weight_kg"])}
     if row is None or any(type(row[name])(found[name]) != row[name] for name in (*COLUMNS[1:], "split")):
         raise InputError(f"{path}: made for other people than those of this call; remove the cohort's folder first")
 
@@ -134,18 +146,22 @@ def make_phantom_cohort(
     max_minutes: float | None = None,
     test_fraction: float = 0.25,
     make: Make = make_phantom,
+    rates: Rates = None,
 ) -> Cohort:
     """Make the phantom of everybody in `people` (columns of `draw_people`), scan it and write the cohort.
 
     Isotropic voxels of `spacing_mm`, each body centred on `grid` voxels, in `n_workers` processes (default: one a
     core). A person who cannot be made, or whose body is larger than the grid, goes with the reason to `rejected.csv`;
     nobody is ever cut. The table holds the person's columns, the phantom's true quantities, `split` and, as `scanner`,
-    the name of the model that scanned them. The same call goes on where an earlier one was stopped, and the files come
+    the name of the model that scanned them; with `rates` (of `draw_conditions`) also who has which condition, and
+    `findings/<id>.json` tells where. The same call goes on where an earlier one was stopped, and the files come
     out the same as without a stop. Raises TimeoutError when `max_minutes` are over before everybody is made, InputError
     for people or a folder that do not fit.
     """
     path, rows = Path(path), _check_people(people, test_fraction)
     physics = "no scanner" if scanner is None else str(scanner)
+    if rates is not None:
+        physics += f", conditions {check_rates(rates)}"
     info = CohortInfo(
         name=name,
         kind="reference",
@@ -161,7 +177,7 @@ def make_phantom_cohort(
     rejected = _Rejected(path / "rejected.csv", rows)
     rejected.write()
     todo = list(_remaining(writer, rows, rejected))
-    job = partial(_make_subject, _Job(writer, seed, scanner, make))
+    job = partial(_make_subject, _Job(writer, seed, scanner, make, rates))
     with tqdm(total=len(rows), initial=len(rows) - len(todo), desc=f"making {name}", unit="body") as progress:
         for row, reason in run_in_processes(job, todo, n_workers=n_workers, deadline=deadline):
             if reason is not None:

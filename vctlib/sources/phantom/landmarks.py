@@ -10,6 +10,8 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from vctlib.sources.phantom.canvas import random_stream
+from vctlib.sources.phantom.conditions import Fracture
+from vctlib.sources.phantom.fracture import room_left
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import SIDES, TRUNK, PosedBody
 
@@ -94,7 +96,7 @@ class Landmarks:
         return np.interp(z, upward[:, 2], upward[:, 0]), np.interp(z, upward[:, 2], upward[:, 1])
 
 
-def find_landmarks(body: PosedBody, person: Person, seed: int) -> Landmarks:
+def find_landmarks(body: PosedBody, person: Person, seed: int, fracture: Fracture | None = None) -> Landmarks:
     scale = person.height_cm / REFERENCE_HEIGHT_CM
     hip_z = (body.joint("upperleg02.L")[2] + body.joint("upperleg02.R")[2]) / 2 + 20 * scale
     eyes_z = (body.joint("eye.L")[2] + body.joint("eye.R")[2]) / 2
@@ -103,7 +105,8 @@ def find_landmarks(body: PosedBody, person: Person, seed: int) -> Landmarks:
     trunk = body.template.in_region(*TRUNK)
     central = body.lean[trunk | body.template.in_region("neck", "clavicle", "shoulder")]
     central_profile = Profile(central[np.abs(central[:, 0]) < 40 * scale], heights, scale)
-    vertebra_heights, spine = _spine(person, scale, hip_z, c1_z, central_profile, random_stream(seed, "spine"))
+    rng = random_stream(seed, "spine")
+    vertebra_heights, spine = _spine(person, scale, hip_z, c1_z, central_profile, rng, fracture)
     return Landmarks(
         body=body,
         person=person,
@@ -130,9 +133,10 @@ def _shoulder(body: PosedBody, suffix: str, sign: int, scale: float) -> np.ndarr
     return joint + np.array([sign * np.clip(out, 0, 14), 0, np.clip(rise, 0, 24)])
 
 
-def _spine(person: Person, scale: float, hip_z: float, c1_z: float, central: Profile, rng: np.random.Generator):
+def _spine(person: Person, scale: float, hip_z, c1_z, central: Profile, rng, fracture: Fracture | None):
     """Heights (24,) and centres (24, 3) of the vertebral bodies, from under the skull to above the sacrum."""
     heights = np.array([13, 19] + [14.8] * 5 + list(np.linspace(20, 27, 12)) + list(np.linspace(32, 36, 5)), float)
+    heights *= room_left(fracture)
     top = c1_z + 7 * scale
     bottom = hip_z + (62 if person.male else 58) * scale
     heights *= (top - bottom) / heights.sum()

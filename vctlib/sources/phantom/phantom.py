@@ -12,12 +12,16 @@ import numpy as np
 
 from vctlib.anatomy import PAPER16, TOTAL, ids_where
 from vctlib.errors import InputError
+from vctlib.sources.phantom.amputation import amputate
 from vctlib.sources.phantom.canvas import LABEL
+from vctlib.sources.phantom.conditions import Conditions
 from vctlib.sources.phantom.contact import part_at_contacts
+from vctlib.sources.phantom.findings import list_findings
+from vctlib.sources.phantom.implant import weigh_metal
 from vctlib.sources.phantom.lung_tree import paint_lung_vessels
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.render import mixed_hu, skeleton_mass_kg, soft_tissue_hu, to_volume
-from vctlib.sources.phantom.scene import Scene, build_scene
+from vctlib.sources.phantom.scene import SKIN_MM, Scene, build_scene
 from vctlib.sources.phantom.soft_tissue import paint_soft_tissue
 from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, HU, MUSCLE_IDS, density_g_per_ml, trabecular_hu
 
@@ -27,31 +31,36 @@ MAX_TRIALS = 5
 SHAPE_TOLERANCE = 0.03  # of the weight: beyond it the template cannot shape the person
 FAT_DENSITY, LEAN_DENSITY = 0.90, 1.075  # g/ml, for the first guess of the body's volume
 SKINNING_LOSS = 1.018  # rest volume per posed volume, for the first guess
+HEALTHY = Conditions()
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """`hu` float32, `labels` uint8 (table TOTAL), both (x, y, z) in RAS+; `affine` 4x4 to mm; `truth` by name."""
+    """`hu` float32, `labels` uint8 (table TOTAL), both (x, y, z) in RAS+; `affine` 4x4 to mm; `truth` by name;
+    `findings` where the person's conditions lie (see `list_findings`)."""
 
     hu: np.ndarray
     labels: np.ndarray
     affine: np.ndarray
     truth: dict[str, float]
+    findings: tuple[dict, ...] = ()
 
 
-def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
+def make_phantom(person: Person, spacing_mm: float, seed: int, conditions: Conditions = HEALTHY) -> Phantom:
     """The phantom of a person, at isotropic voxels of `spacing_mm`; the same inputs give the same phantom.
 
-    `truth` holds percentages of body mass, kg, litres, ml, HU and cm, the unit being part of each name.
+    After an amputation body and truth are of what is left of the person, who is made whole first. `truth` holds
+    percentages of body mass, kg, litres, ml, HU and cm, the unit being part of each name.
     Raises InputError for a spacing that is not positive or a person whom the body template cannot shape.
     """
     if not (math.isfinite(spacing_mm) and spacing_mm > 0):
         raise InputError(f"a phantom's spacing_mm must be a positive number of mm, not {spacing_mm:g}")
-    scene = _solve_volume(person, spacing_mm, seed)
+    scene = _solve_volume(person, spacing_mm, seed, conditions)
     canvas, landmarks = scene.canvas, scene.landmarks
     part_at_contacts(canvas, landmarks.body)
     paint_soft_tissue(canvas, landmarks, scene.cage, scene.cavity, scene.balance)
     paint_lung_vessels(canvas, landmarks)
+    stump = amputate(canvas, landmarks, conditions.amputation, SKIN_MM[person.sex])
     soft_hounsfield = soft_tissue_hu(canvas, landmarks)
     hounsfield = mixed_hu(canvas, soft_hounsfield, scene.bone_hounsfield)
     labels = np.zeros(canvas.grid.shape, np.uint8)
@@ -61,10 +70,11 @@ def make_phantom(person: Person, spacing_mm: float, seed: int) -> Phantom:
     affine = np.diag([canvas.spacing] * 3 + [1.0])
     affine[:3, 3] = -last[0], -last[1], canvas.grid.origin[2]
     hu = np.ascontiguousarray(to_volume(canvas, hounsfield)[::-1, ::-1])
-    return Phantom(hu, np.ascontiguousarray(labels[::-1, ::-1]), affine, _truth(scene, soft_hounsfield, person))
+    truth, findings = _truth(scene, soft_hounsfield, person), list_findings(scene, conditions, stump)
+    return Phantom(hu, np.ascontiguousarray(labels[::-1, ::-1]), affine, truth, findings)
 
 
-def _solve_volume(person: Person, spacing_mm: float, seed: int) -> Scene:
+def _solve_volume(person: Person, spacing_mm: float, seed: int, conditions: Conditions) -> Scene:
     """The scene at the wanted spacing whose mass is the person's weight."""
     fat = person.body_fat_percent / 100 * person.weight_kg
     lean = (person.weight_kg - fat) / LEAN_DENSITY + (3.5 if person.male else 2.7) * (person.height_cm / 175) ** 3
@@ -72,7 +82,7 @@ def _solve_volume(person: Person, spacing_mm: float, seed: int) -> Scene:
     lean = 1.09 * lean + 1.0
     trial_spacing = max(spacing_mm, TRIAL_SPACING_MM)
     for _ in range(MAX_TRIALS):
-        scene = build_scene(person, trial_spacing, seed, min(lean, 0.985 * total), total)
+        scene = build_scene(person, trial_spacing, seed, min(lean, 0.985 * total), total, conditions)
         missing_kg = person.weight_kg - scene.balance.mass_kg
         if abs(missing_kg) <= MASS_TOLERANCE * person.weight_kg:
             break
@@ -83,7 +93,7 @@ def _solve_volume(person: Person, spacing_mm: float, seed: int) -> Scene:
             f"{person.body_fat_percent:.0f} % fat: it ends at {scene.balance.mass_kg:.0f} kg; choose another weight"
         )
     if spacing_mm < trial_spacing:
-        scene = build_scene(person, spacing_mm, seed, min(lean, 0.985 * total), total)
+        scene = build_scene(person, spacing_mm, seed, min(lean, 0.985 * total), total, conditions)
     return scene
 
 
@@ -93,6 +103,7 @@ def _truth(scene: Scene, soft_hounsfield: np.ndarray, person: Person) -> dict[st
     volume_ml = np.bincount(canvas.label_map(), minlength=256) * ml
     grams = np.bincount(canvas.labels, canvas.room * density_g_per_ml(soft_hounsfield.astype(np.float64)), 256)
     grams += np.bincount(bones.labels, (bones.cortex + bones.marrow) * density_g_per_ml(scene.bone_hounsfield), 256)
+    grams += weigh_metal(canvas, scene.metal)
     grams[LABEL["skin"]] += canvas.skin.sum(dtype=np.float64) * density_g_per_ml(HU["skin"])
     mass_kg = grams * ml / 1000
     total = mass_kg.sum()

@@ -17,6 +17,7 @@ from vctlib.sources.phantom.tissues import (
     HU,
     LUNG_IDS,
     MUSCLE_IDS,
+    OWN_HU_IDS,
     YOUNG_CORTICAL_HU,
     bone_density_g_per_ml,
     cortical_hu,
@@ -108,6 +109,7 @@ def _add_contrast(canvas: Canvas, hounsfield: np.ndarray, room: np.ndarray) -> N
     """Add what painters drew inside structures, less its mean over each structure."""
     weight = np.bincount(canvas.labels, room, 256)
     mean = np.bincount(canvas.labels, room * canvas.contrast_hu, 256) / np.maximum(weight, 1e-9)
+    mean[OWN_HU_IDS] = 0
     hounsfield += canvas.contrast_hu - mean[canvas.labels].astype(np.float32)
 
 

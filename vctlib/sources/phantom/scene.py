@@ -11,9 +11,12 @@ from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
 from vctlib.sources.phantom.body import rest_body
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
 from vctlib.sources.phantom.cavity import Cavity
+from vctlib.sources.phantom.conditions import Conditions
 from vctlib.sources.phantom.head import paint_head, paint_skull
+from vctlib.sources.phantom.implant import implant_hip, weigh_metal, with_metal
 from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
+from vctlib.sources.phantom.lesions import paint_lesions
 from vctlib.sources.phantom.neck_muscles import paint_neck_fat
 from vctlib.sources.phantom.pelvic_organs import paint_pelvic_organs
 from vctlib.sources.phantom.pelvis import paint_pelvis
@@ -36,7 +39,7 @@ SKIN_MM = {"male": 1.6, "female": 1.3}  # skin of 3.3 and 2.3 kg over 1.90 and 1
 @dataclass(frozen=True)
 class Scene:
     """Bones and organs on the canvas, HU of what every voxel of `canvas.bones` holds of bone, and the balance of what
-    is still free."""
+    is still free; `metal` (k,) the share of those voxels that an implant fills, `lesions` what was painted of them."""
 
     canvas: Canvas
     landmarks: Landmarks
@@ -44,9 +47,13 @@ class Scene:
     cavity: Cavity
     bone_hounsfield: np.ndarray
     balance: Balance
+    metal: np.ndarray | None
+    lesions: list[dict]
 
 
-def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float, total_litres: float) -> Scene:
+def build_scene(
+    person: Person, spacing_mm: float, seed: int, lean_litres: float, total_litres: float, conditions: Conditions
+) -> Scene:
     """Shape, pose and fill a body of a volume (litres, of the rest mesh), and paint its bones and organs."""
     template = load_template()
     rest = rest_body(
@@ -55,10 +62,10 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     body = pose_body(template, rest, random_stream(seed, "pose"))
     grid = Grid.around(body.outer, spacing_mm)
     canvas = Canvas(_cover_body(body, grid, person), grid, seed, SKIN_MM[person.sex])
-    landmarks = find_landmarks(body, person, seed)
+    landmarks = find_landmarks(body, person, seed, conditions.fracture)
     cage = RibCage(landmarks, seed)
     diaphragm = Diaphragm(landmarks, cage, seed)
-    paint_spine(canvas, landmarks)
+    paint_spine(canvas, landmarks, conditions.fracture)
     paint_thorax(canvas, landmarks, cage)
     paint_pelvis(canvas, landmarks)
     paint_legs(canvas, landmarks)
@@ -66,6 +73,7 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     head = paint_skull(canvas, landmarks)
     ensure_vertebrae(canvas, landmarks)
     canvas.settle_bones(cortex_mm(landmarks))
+    metal = implant_hip(canvas, landmarks, conditions.hip_implant)
     paint_discs_and_cord(canvas, landmarks)
     paint_head(canvas, landmarks, head)
     paint_thoracic_organs(canvas, landmarks, cage, diaphragm)
@@ -77,9 +85,11 @@ def build_scene(person: Person, spacing_mm: float, seed: int, lean_litres: float
     cavity = Cavity(canvas, landmarks, cage, diaphragm)
     paint_abdominal_organs(canvas, landmarks, cage, diaphragm, cavity)
     paint_pelvic_organs(canvas, landmarks, cavity)
-    bone_hounsfield = bone_hu(canvas, landmarks)
-    balance = solve_balance(_fixed_parts(canvas, cavity, bone_hounsfield, person), person, seed)
-    return Scene(canvas, landmarks, cage, cavity, bone_hounsfield, balance)
+    lesions = paint_lesions(canvas, landmarks, cavity, conditions)
+    bone_hounsfield = with_metal(canvas, bone_hu(canvas, landmarks), metal, person)
+    metal_g = float(weigh_metal(canvas, metal).sum()) * canvas.voxel_ml
+    balance = solve_balance(_fixed_parts(canvas, cavity, bone_hounsfield, person, metal_g), person, seed)
+    return Scene(canvas, landmarks, cage, cavity, bone_hounsfield, balance, metal, lesions)
 
 
 def _cover_body(body: PosedBody, grid: Grid, person: Person) -> np.ndarray:
@@ -106,14 +116,14 @@ def _between(mask: np.ndarray, axis: int) -> np.ndarray:
     return np.maximum.accumulate(mask, axis) & backwards
 
 
-def _fixed_parts(canvas: Canvas, cavity: Cavity, bone_hounsfield: np.ndarray, person: Person) -> FixedParts:
+def _fixed_parts(canvas: Canvas, cavity: Cavity, bone_hounsfield: np.ndarray, person: Person, metal_g) -> FixedParts:
     density = density_g_per_ml(mean_hu(person, canvas.seed))
     room, free = canvas.room, canvas.labels == 0
     grams = density[canvas.labels] * room * canvas.voxel_ml
     bones, skin_g = canvas.bones, canvas.skin.sum(dtype=np.float64) * canvas.voxel_ml * density[LABEL["skin"]]
     bone_g = density_g_per_ml(bone_hounsfield) @ (bones.cortex + bones.marrow) * canvas.voxel_ml
     return FixedParts(
-        mass_g=float(grams[~free].sum(dtype=np.float64) + bone_g + skin_g),
+        mass_g=float(grams[~free].sum(dtype=np.float64) + bone_g + skin_g + metal_g),
         fat_g=float(grams[canvas.labels == LABEL["torso_fat"]].sum(dtype=np.float64)),
         other_fat_g=float(grams[canvas.labels == LABEL["intermuscular_fat"]].sum(dtype=np.float64)),
         free_ml=float(room[free].sum(dtype=np.float64)) * canvas.voxel_ml,

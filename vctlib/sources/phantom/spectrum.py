@@ -16,9 +16,12 @@ from vctlib.errors import InputError
 TABULATED_KEV = np.array([40.0, 50.0, 60.0, 80.0, 100.0, 150.0])
 TABULATED_WATER = np.array([0.2683, 0.2269, 0.2059, 0.1837, 0.1707, 0.1505])
 TABULATED_BONE = np.array([0.6655, 0.4242, 0.3148, 0.2229, 0.1855, 0.1480])
+TABULATED_TITANIUM = np.array([2.214, 1.213, 0.7661, 0.4052, 0.2721, 0.1649])
+TITANIUM_G_PER_CM3 = 4.43  # of the alloy Ti-6Al-4V of implants
 ENERGIES_KEV = np.array([40.0, 50.0, 60.0, 80.0, 100.0, 120.0])
-# Voxels are water of varying density up to the first value, cortical bone from the second, and mixed between.
-BONE_STARTS_HU, BONE_PURE_HU = 120.0, 1020.0
+# Voxels are water of varying density up to the first value, cortical bone from the second, and mixed between. From
+# METAL_STARTS_HU on, which no bone reaches, they are partly titanium, and nothing else at TITANIUM_HU.
+BONE_STARTS_HU, BONE_PURE_HU, METAL_STARTS_HU = 120.0, 1020.0, 3100.0
 WATER_TABLE_G_PER_CM2 = np.linspace(0.0, 120.0, 481)  # water thickness for the beam-hardening correction
 
 
@@ -28,6 +31,7 @@ def _log_log(kev: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 WATER = _log_log(ENERGIES_KEV, TABULATED_WATER)  # cm2/g
 BONE = _log_log(ENERGIES_KEV, TABULATED_BONE)  # cm2/g
+TITANIUM = _log_log(ENERGIES_KEV, TABULATED_TITANIUM)  # cm2/g
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,13 @@ class Spectrum:
         """-log of what each thickness of `WATER_TABLE_G_PER_CM2` transmits."""
         return -np.log(np.array(self.shares) @ np.exp(-np.outer(WATER, WATER_TABLE_G_PER_CM2)))
 
-    def transmitted(self, water: np.ndarray, bone: np.ndarray) -> np.ndarray:
-        """Share of the photons (float32, any shape) that pass water and bone, both in g/cm2."""
-        passed = np.zeros_like(water, np.float32)
-        for share, of_water, of_bone in zip(self.shares, WATER, BONE, strict=True):
+    def transmitted(self, *crossed: np.ndarray) -> np.ndarray:
+        """Share of the photons (float32, any shape) that pass water, bone and perhaps titanium, in g/cm2."""
+        passed = np.zeros_like(crossed[0], np.float32)
+        for share, *coefficients in zip(self.shares, WATER, BONE, TITANIUM, strict=True):
             if share > 0:
-                passed += np.float32(share) * np.exp(-(np.float32(of_water) * water + np.float32(of_bone) * bone))
+                terms = zip(coefficients, crossed, strict=False)
+                passed += np.float32(share) * np.exp(-sum(np.float32(each) * material for each, material in terms))
         return passed
 
     def attenuation_of_water(self, water: np.ndarray) -> np.ndarray:
@@ -80,10 +85,20 @@ SPECTRUM_140KV = Spectrum((0.08, 0.15, 0.20, 0.24, 0.17, 0.16))
 REFERENCE_WATER_G_PER_CM2 = 20.0
 _BEHIND_WATER = np.array(SPECTRUM_120KV.shares) * np.exp(-WATER * REFERENCE_WATER_G_PER_CM2)
 WATER_PER_BONE = float((_BEHIND_WATER @ WATER) / (_BEHIND_WATER @ BONE))
+_WATER_PER_TITANIUM = float((_BEHIND_WATER @ WATER) / (_BEHIND_WATER @ TITANIUM))
+TITANIUM_HU = 1000 * (TITANIUM_G_PER_CM3 / _WATER_PER_TITANIUM - 1)  # some 11,600: no metal here has more
 
 
-def materials(hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Densities (g/cm3, float32) of water and of bone that stand for Hounsfield units at 120 kV."""
+def materials(hu: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Densities (g/cm3, float32) of water, bone and, where there is any, titanium that stand for HU at 120 kV."""
     density = np.maximum((hu - AIR_HU) / -AIR_HU, 0.0).astype(np.float32)
     bone = np.clip((hu - BONE_STARTS_HU) / (BONE_PURE_HU - BONE_STARTS_HU), 0.0, 1.0).astype(np.float32)
-    return density * (1 - bone), density * bone * np.float32(WATER_PER_BONE)
+    if hu.max(initial=AIR_HU) <= METAL_STARTS_HU:
+        return density * (1 - bone), density * bone * np.float32(WATER_PER_BONE)
+    metal = np.clip((hu - METAL_STARTS_HU) / (TITANIUM_HU - METAL_STARTS_HU), 0.0, 1.0).astype(np.float32)
+    mixed = density * (1 - metal)
+    return (
+        mixed * (1 - bone),
+        mixed * bone * np.float32(WATER_PER_BONE),
+        density * metal * np.float32(_WATER_PER_TITANIUM),
+    )

@@ -4,6 +4,7 @@ import numpy as np
 
 from vctlib.anatomy import VERTEBRAE
 from vctlib.sources.phantom.canvas import LABEL, Canvas
+from vctlib.sources.phantom.conditions import Fracture
 from vctlib.sources.phantom.geometry import unit
 from vctlib.sources.phantom.landmarks import C1, C7, L1, L5, T1, T12, Landmarks
 from vctlib.sources.phantom.neck_spine import paint_neck_vertebra
@@ -14,13 +15,15 @@ NECK_BODY_RADII = (8, 11)
 CANAL_BEHIND_BODY = 9.0
 
 
-def paint_spine(canvas: Canvas, landmarks: Landmarks) -> None:
+def paint_spine(canvas: Canvas, landmarks: Landmarks, fracture: Fracture | None = None) -> None:
     size = _size(landmarks)
     for i, name in enumerate(VERTEBRAE):
+        broken = fracture is not None and name == f"vertebrae_{fracture.level}"
         if i < T1:
             paint_neck_vertebra(canvas, landmarks, i, name, size)
         else:
-            paint_trunk_vertebra(canvas, landmarks, i, name, 1.03 * landmarks.scale * landmarks.girth)
+            girth = 1.03 * landmarks.scale * landmarks.girth
+            paint_trunk_vertebra(canvas, landmarks, i, name, girth, fracture if broken else None)
 
 
 def ensure_vertebrae(canvas: Canvas, landmarks: Landmarks) -> None:

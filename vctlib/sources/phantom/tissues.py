@@ -20,7 +20,9 @@ from vctlib.sources.phantom.canvas import LABEL, random_stream
 from vctlib.sources.phantom.person import Person
 
 LUNG_IDS, MUSCLE_IDS = ids_where(TOTAL, tissue_is="lung"), ids_where(TOTAL, tissue_is="muscle")
-FAT_IDS, BONE_IDS = ids_where(TOTAL, tissue_is="fat"), ids_where(TOTAL, tissue_is="bone")
+FAT_IDS = ids_where(TOTAL, tissue_is="fat")
+BONE_IDS = [number for number in ids_where(TOTAL, tissue_is="bone") if number != LABEL["hip_implant"]]
+OWN_HU_IDS = [LABEL[name] for name in ("liver_lesion", "lung_nodule", "ascites")]  # each has a HU of its own
 CARTILAGE = ("costal_cartilages", "thyroid_cartilage", "cricoid_cartilage")  # painted as bones without a cortex
 
 VESSELS = (
@@ -37,7 +39,7 @@ HU = {
     "eye": 12, "trachea": -980, "nasal_cavity": -980, "esophagus": 32, "thyroid_gland": 90, "heart": 42,
     **dict.fromkeys(VESSELS, 42), "gallbladder": 10, "spleen": 50, "stomach": 22,
     "pancreas": 38, "kidney_right": 33, "kidney_left": 33, "urinary_bladder": 7, "prostate": 36, "breast": 28,
-    "uterus": 42, "intervertebral_discs": 85, "costal_cartilages": 105,
+    "uterus": 42, "ascites": 10, "intervertebral_discs": 85, "costal_cartilages": 105,
     "paranasal_sinuses": -980, "thyroid_cartilage": 160, "cricoid_cartilage": 170, "parotid_gland_left": 12,
     "parotid_gland_right": 12, "submandibular_gland_left": 38, "submandibular_gland_right": 38,
 }  # fmt: skip
@@ -92,8 +94,8 @@ def mean_hu(person: Person, seed: int) -> np.ndarray:
     for tissue, (spread, names) in SPREAD_HU.items():
         shift = 0.0 if person.male or tissue != "blood" else WOMENS_BLOOD_HU
         table[[LABEL[name] for name in names]] += shift + spread * _deviation(seed, tissue)
-    table[LUNG_IDS] = person.lung_hu
-    table[LABEL["liver"]] = liver_hu(person, seed)
+    table[LUNG_IDS] = table[LABEL["lung_nodule"]] = person.lung_hu
+    table[LABEL["liver"]] = table[LABEL["liver_lesion"]] = liver_hu(person, seed)
     table[MUSCLE_IDS] = muscle_hu(person, seed)
     return table
 

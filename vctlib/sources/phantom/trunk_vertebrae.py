@@ -7,6 +7,8 @@ import numpy as np
 
 from vctlib.sources.phantom.bone_layer import BALL, PLATE, ROD
 from vctlib.sources.phantom.canvas import LABEL, Canvas
+from vctlib.sources.phantom.conditions import Fracture
+from vctlib.sources.phantom.fracture import beyond_endplates, whole_height
 from vctlib.sources.phantom.geometry import capsule_distance, plate_position, unit
 from vctlib.sources.phantom.landmarks import L1, L5, T1, T12, Landmarks
 
@@ -19,9 +21,11 @@ def body_radii(i: int, size: float) -> tuple[float, float]:
     return tuple(float(np.interp(i, rows, v)) * size for v in ([10.5, 12.5, 14.5, 16.5, 17, 18.5], [15.5, 15, 16.5, 20.5, 22.5, 26.5]))
 
 
-def paint_trunk_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float) -> None:
-    """Paint vertebra `i` (T1 to L5) of a spine of relative size `size`."""
-    spine, height = landmarks.spine, landmarks.vertebra_heights[i]
+def paint_trunk_vertebra(
+    canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float, fracture: Fracture | None = None
+) -> None:
+    """Paint vertebra `i` (T1 to L5) of a spine of relative size `size`, with its fracture if it has one."""
+    spine, height = landmarks.spine, whole_height(landmarks.vertebra_heights[i], fracture)
     depth, width = body_radii(i, size)
     near = canvas.box(spine[i] - np.array([52, 24, 46]) * size, spine[i] + np.array([52, 80, 40]) * size, canvas.spacing)
     up = unit(spine[i - 1] - spine[min(i + 1, L5)]) if i < L5 else unit(spine[i - 1] - spine[i])
@@ -34,7 +38,7 @@ def paint_trunk_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str
     # Bodies are broader than deep and flat behind.
     flat = np.where(y > 0, 0.9 * depth, depth)
     radius = ((np.abs(x) / width) ** 2.3 + (np.abs(y) / flat) ** 2.3) ** (1 / 2.3) / waist
-    best = np.maximum((radius - 1) * depth, np.abs(z) - half_height)
+    best = np.maximum((radius - 1) * depth, beyond_endplates(-z, y / depth, half_height, fracture))
     half, kind = np.full(len(near), half_height, np.float32), np.full(len(near), PLATE, np.uint8)
 
     def merge(distance: np.ndarray, thickness: float, primitive) -> None:
