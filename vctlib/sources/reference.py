@@ -1,9 +1,10 @@
 """The reference cohort that a profile asks for, from whichever source it names."""
 
+from math import ceil
 from pathlib import Path
 
 from vctlib.cohort import Cohort
-from vctlib.config import CohortConfig
+from vctlib.config import CohortConfig, Profile
 from vctlib.errors import InputError
 from vctlib.sources.nifti import import_nifti_cohort
 from vctlib.sources.phantom.cohort import make_phantom_cohort
@@ -57,3 +58,17 @@ def make_reference(
         max_minutes=max_minutes,
         test_fraction=config.test_fraction,
     )
+
+
+def make_compared(profile: Profile, out: Path, seed: int, *, max_minutes: float | None = None) -> Cohort:
+    """Make (or go on making) the phantoms that are held against real CT, at the spacing of `profile.comparison`.
+
+    Through a scanner of as many views as sampling theory asks for, on a grid of the same extent as the profile's.
+    """
+    config, spacing = profile.cohort, profile.comparison.spacing_mm
+    grid = [ceil(size * old / spacing) for size, old in zip(config.grid, config.spacing_mm, strict=True)]
+    people = draw_people(profile.comparison.n_people, seed)
+    return make_phantom_cohort(
+        out, people, spacing_mm=spacing, grid=grid, seed=seed, scanner=ScannerSettings(), name="compared",
+        max_minutes=max_minutes,
+    )  # fmt: skip
