@@ -13,16 +13,18 @@ from vctlib.plots.bodies import common_box, grey, show_slice, window_name
 from vctlib.plots.style import PAGE_WIDTH
 from vctlib.sources.resample import box_of
 
-BONE_WINDOW = Window(-200.0, 1000.0)
+BONE_WINDOW = Window(-200.0, 800.0)
 # Attenuation of water at the mean energy of a 120 kV beam behind the patient, 72 keV: 0.19 cm2/g. Source: hubbell1995.
 WATER_PER_MM = 0.019
 
 
 def levels(hu: np.ndarray, plane: Plane, *, spacing_mm: Sequence[float], n: int = 10, columns: int = 5) -> Figure:
-    """`n` slices of one body (x, y, z; HU) at even distances from one end of it to the other, in order, one scale."""
-    inside = tuple(slice(low, high) for low, high in box_of(hu > BODY_THRESHOLD_HU))
+    """`n` slices of one body (x, y, z; HU) that part it into shares of equal volume, in order, on one scale."""
+    body = hu > BODY_THRESHOLD_HU
+    inside = tuple(slice(low, high) for low, high in box_of(body))
     hu, axis = hu[inside], AXIS[plane]
-    positions = np.linspace(0, hu.shape[axis], 2 * n + 1)[1::2].astype(int)
+    volume = np.cumsum(body[inside].sum(axis=tuple({0, 1, 2} - {axis})))
+    positions = np.searchsorted(volume, volume[-1] * (np.arange(n) + 0.5) / n)
     if plane == "axial":
         positions = positions[::-1]  # from the head down
     pictures = [grey(take_slice(hu, plane, position), DISPLAY_WINDOW["body"]) for position in positions]

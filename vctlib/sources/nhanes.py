@@ -16,7 +16,7 @@ AGE_RANGE_YEARS = (18, 79)  # 80 stands for 80 and over
 
 
 def read_nhanes_adults() -> pd.DataFrame:
-    """One row an adult of 18-79 years: sex, age_years, height_cm, weight_kg, bmi (kg/m2), fat_percent (DXA to 59 years).
+    """One row an adult of 18-79 years: sex, age_years, height_cm, weight_kg, bmi (kg/m2), fat_percent (DXA, to 59).
 
     Unweighted: people as they were examined. Raises InputError where the file is neither here nor to be fetched.
     """
