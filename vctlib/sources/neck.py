@@ -1,15 +1,16 @@
 """Head, neck and upper chest, cut out of any CT by one rule, so that phantoms and patients show the same part.
 
 Radiotherapy CTs begin at different heights of the head and end at different heights of the chest, and their publisher
-has set everything outside the body to air. What all of them show is the neck. So the cut hangs on it: the slice of the
-smallest area within `SEARCH_MM` above the shoulders, the highest slice that is `SHOULDERS_MM` wide.
+has set everything outside the body to air. What all of them show is the neck. So the cut hangs on it: the first slice
+above the shoulders, which are the highest slice `SHOULDERS_MM` wide, from where the body grows larger both up and down.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from vctlib.anatomy import AIR_HU
 from vctlib.cohort import Cohort
@@ -19,8 +20,8 @@ from vctlib.sources.real_ct import RealCT
 from vctlib.sources.resample import resample_to_spacing
 
 SHOULDERS_MM = 300.0  # no head is so wide, every pair of shoulders is
-SEARCH_MM = 150.0  # from the shoulders up: holds the neck, not the crown
 SMOOTHING_MM = 10.0  # of the area along the body, before its smallest value is looked for
+PROMINENCE_MM2 = 500.0  # the head above the neck is larger than it by this and more
 THINNEST = 0.8  # of the neck's area: no other slice of the cut is smaller
 
 
@@ -50,7 +51,7 @@ class NeckCut:
 def neck_slice(body: np.ndarray, spacing_mm: float) -> int:
     """Number of the axial slice (x, y, z; z to the head) where the neck of a body (boolean) is thinnest.
 
-    Raises InputError where no slice is as wide as shoulders, or where there is too little above them.
+    Raises InputError where no slice is as wide as shoulders, or where no head follows above them.
     """
     across = body.any(axis=1)  # (x, z)
     width = (across.shape[0] - across.argmax(axis=0) - across[::-1].argmax(axis=0)) * across.any(axis=0) * spacing_mm
@@ -58,12 +59,11 @@ def neck_slice(body: np.ndarray, spacing_mm: float) -> int:
     if not len(wide):
         raise InputError(f"no slice is {SHOULDERS_MM:g} mm wide: there are no shoulders to find the neck by")
     shoulders = int(wide[-1])
-    above = slice(shoulders, shoulders + round(SEARCH_MM / spacing_mm))
-    area = ndimage.gaussian_filter1d(body.sum(axis=(0, 1)).astype(float), SMOOTHING_MM / spacing_mm, mode="nearest")
-    shown = np.flatnonzero(body[:, :, above].any(axis=(0, 1)))
-    if len(shown) < round(SEARCH_MM / spacing_mm):
-        raise InputError(f"the scan ends less than {SEARCH_MM:g} mm above the shoulders; it does not show the neck")
-    return shoulders + int(area[above].argmin())
+    area = ndimage.gaussian_filter1d(body.sum(axis=(0, 1)) * spacing_mm**2, SMOOTHING_MM / spacing_mm, mode="nearest")
+    thin = signal.find_peaks(-area[shoulders:], prominence=PROMINENCE_MM2)[0]
+    if not len(thin):
+        raise InputError("the body does not grow wider again above the shoulders: the scan does not show neck and head")
+    return shoulders + int(thin[0])
 
 
 def cut_at_neck(hu: np.ndarray, affine: np.ndarray, spacing_mm: float, rule: CutRule | None = None) -> NeckCut:
@@ -116,9 +116,9 @@ def cut_patients(patients: Iterable[RealCT], spacing_mm: float, rule: CutRule) -
 
 
 def cut_cohort(cohort: Cohort, spacing_mm: float, rule: CutRule, n_people: int) -> list[NeckCut]:
-    """The cut of the first `n_people` of a cohort; those whom the rule does not fit are left out."""
-    cuts = (_cut_or_none(*cohort.ct(subject), spacing_mm, rule) for subject in cohort.subjects[:n_people])
-    return [cut for cut in cuts if cut is not None]
+    """The cuts of the first `n_people` of a cohort whom the rule fits, fewer where there are no more."""
+    cuts = (_cut_or_none(*cohort.ct(subject), spacing_mm, rule) for subject in cohort.subjects)
+    return list(islice((cut for cut in cuts if cut is not None), n_people))
 
 
 def _cut_or_none(hu: np.ndarray, affine: np.ndarray, spacing_mm: float, rule: CutRule) -> NeckCut | None:
