@@ -68,7 +68,7 @@ def floor_of(statistic: Callable[[np.ndarray, np.ndarray], float], real: np.ndar
 
 
 def distance_table(
-    real: Sequence[NeckCut], phantoms: Sequence[NeckCut], *, draws: int = 50, n_resamples: int = 1000, seed: int = 0
+    real: Sequence[NeckCut], phantoms: Sequence[NeckCut], *, draws: int = 30, n_resamples: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
     """Every measure of how far apart they are: index `measure`, columns value, unit, n, low, high.
 
