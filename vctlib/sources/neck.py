@@ -22,7 +22,7 @@ from vctlib.sources.resample import resample_to_spacing
 SHOULDERS_MM = 300.0  # no head is so wide, every pair of shoulders is
 SMOOTHING_MM = 10.0  # of the area along the body, before its smallest value is looked for
 PROMINENCE_MM2 = 500.0  # the head above the neck is larger than it by this and more
-THINNEST = 0.8  # of the neck's area: no slice below it is smaller
+THINNEST = 0.5  # of the neck's area; where a slice of the cut is smaller, its publisher masked more than the air
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ def cut_at_neck(hu: np.ndarray, affine: np.ndarray, spacing_mm: float, rule: Cut
             f"mm above the neck; {rule.below_mm:g} and {rule.above_mm:g} mm are asked for"
         )
     centre = [round(float(where.mean())) for where in np.nonzero(body[:, :, neck])]
-    area = body[:, :, neck - below : neck + 1].sum(axis=(0, 1))
-    if area.min() < THINNEST * area[-1]:
-        raise InputError("a slice below the neck is thinner than the neck: parts of the body were not scanned, or masked")
+    area = body[:, :, neck - below : neck + above].sum(axis=(0, 1))
+    if area.min() < THINNEST * area[below]:
+        raise InputError("a slice of the cut is much thinner than the neck: parts of the body were masked")
     low = [c - round(size / spacing_mm) // 2 for c, size in zip(centre, (rule.width_mm, rule.depth_mm), strict=True)]
     size = [round(rule.width_mm / spacing_mm), round(rule.depth_mm / spacing_mm), below + above]
     starts = np.array([*low, neck - below])
