@@ -48,6 +48,7 @@ def test_sizes_of_the_same_population_do_not_differ(alike):
 
 def test_a_denser_population_is_found_by_intensities_and_not_by_outline():
     table = distance_table(people(24, 0), people(24, 1, hu=80.0), draws=10, n_resamples=200)
+    assert table.at["accuracy_outline", "low"] <= 0.5 <= table.at["accuracy_outline", "high"]
     assert table.at["accuracy_histograms", "low"] > 0.7
     assert table.at["wasserstein_lean_hu", "value"] > 3 * table.at["wasserstein_lean_hu_floor", "value"]
     assert table.at["neck_breadth_mm_difference", "low"] <= 0 <= table.at["neck_breadth_mm_difference", "high"]
@@ -56,6 +57,7 @@ def test_a_denser_population_is_found_by_intensities_and_not_by_outline():
 def test_a_smoother_and_larger_population_is_found():
     table = distance_table(people(24, 0), people(24, 1, noise=2.0, radius=16.0), draws=10, n_resamples=200)
     assert table.at["accuracy_features", "low"] > 0.7
+    assert table.at["accuracy_outline", "low"] > 0.7
     assert table.at["frechet_axial", "value"] > table.at["frechet_axial_floor", "high"]
     row = table.loc["neck_breadth_mm_difference"]
     assert row["low"] < 20 < row["high"] or row["value"] == pytest.approx(20, abs=5)  # twice 2 voxels of 5 mm

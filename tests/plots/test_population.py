@@ -33,12 +33,12 @@ def test_ratios_stand_where_they_belong():
 
 def test_bars_are_the_values_and_missing_ones_leave_gaps():
     names = [f"frechet_{plane}{end}" for plane in ("sagittal", "coronal", "axial") for end in ("", "_floor")]
-    names += ["accuracy_features", "accuracy_histograms"]
+    names += ["accuracy_features", "accuracy_histograms", "accuracy_outline"]
     now = {name: {"value": 2.0, "ci95": (1.0, 3.0)} for name in names}
     missing = {name: {"value": None, "ci95": None} for name in names}
     left, right = distances_beside({"before": now, "now": missing}).axes
     heights = [bar.get_height() for bar in left.patches]
-    assert heights[:3] == [2, 2, 2] and np.isnan(heights[3:]).all() and len(right.patches) == 4
+    assert heights[:3] == [2, 2, 2] and np.isnan(heights[3:]).all() and len(right.patches) == 6
 
 
 def test_histogram_of_an_empty_group_is_left_out():

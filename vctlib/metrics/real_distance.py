@@ -1,7 +1,7 @@
 """How far are phantoms from real CT? The same part of the body of as many people on each side, in one table.
 
 Deep features are those of the book's other Fréchet distances (`metrics.realism`); beside each distance stands the one
-that two halves of the patients have between them. The last two rows of the table ask the question without a distance:
+that two halves of the patients have between them. Three rows ask without a distance:
 how often does a classifier that has seen other people know a phantom from a patient? Half of the time means that it
 cannot tell. Source: heusel2017; lopezpaz2017 (classifier two-sample tests); clopper1934 (the exact interval).
 """
@@ -87,6 +87,8 @@ def distance_table(
     ]
     rows |= _outlines(*sizes, enough, n_resamples, seed)
     rows["accuracy_histograms"] = held_out_accuracy(*histograms, forest(), seed) if enough else NOTHING
+    outlines = [own.to_numpy(float) for own in sizes]
+    rows["accuracy_outline"] = held_out_accuracy(*outlines, forest(), seed) if enough else NOTHING
     table = pd.DataFrame(
         {
             name: {"value": e.value, "unit": _unit(name), "n": e.n, "low": e.ci95[0], "high": e.ci95[1]}

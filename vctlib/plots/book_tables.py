@@ -131,7 +131,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def published_table(ratios: pd.DataFrame) -> pd.DataFrame:
-    """Phantoms beside published values as text, from `metrics.published.beside_published`."""
+    """Phantoms beside published values as text for a page of the book, from `metrics.published.beside_published`."""
     rows = []
     for row in ratios.to_dict("records"):
         interval = f"{_number(row['ratio'], 2)} [{_number(row['low'], 2)}, {_number(row['high'], 2)}]"
@@ -144,7 +144,7 @@ def published_table(ratios: pd.DataFrame) -> pd.DataFrame:
                 "Published (SD)": _number(row["published"], 1)
                 + ("" if pd.isna(row["published_sd"]) else f" ({_number(row['published_sd'], 1)})"),
                 "Ratio [95% CI]": interval,
-                "Source": f"{row['source']}; {row['about']}",
+                "Source": f"{{cite:t}}`{row['source']}`; {row['about']}",
             }
         )
     return pd.DataFrame(rows)

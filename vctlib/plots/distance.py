@@ -13,6 +13,11 @@ from vctlib.plots.style import COLOURS, PAGE_WIDTH
 GROUP_COLOURS = {"real CT": COLOURS["real"], "phantoms": COLOURS["synthetic"]}
 _SPAN_HU = (-1000.0, 1500.0)
 _BARS = (COLOURS["train"], COLOURS["synthetic"], COLOURS["reconstructed"])
+_ACCURACIES = {
+    "accuracy_features": "deep features",
+    "accuracy_histograms": "HU histogram",
+    "accuracy_outline": "outline",
+}
 
 
 def histograms_beside(groups: Mapping[str, np.ndarray]) -> Figure:
@@ -37,7 +42,7 @@ def histograms_beside(groups: Mapping[str, np.ndarray]) -> Figure:
 
 
 def distances_beside(results: Mapping[str, Mapping[str, Mapping]]) -> Figure:
-    """Fréchet distance by plane, and accuracy of the two classifiers, of several results beside each other.
+    """Fréchet distance by plane, and accuracy of the three classifiers, of several results beside each other.
 
     `results`: name -> metrics of a result file, by the measures of `metrics.real_distance.distance_table`; the floor
     (black) is the last one's, chance is one half. Bars without a value are left out.
@@ -45,7 +50,7 @@ def distances_beside(results: Mapping[str, Mapping[str, Mapping]]) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE_WIDTH, 3.6), width_ratios=[3, 2])
     panels = (
         (left, [f"frechet_{plane}" for plane in PLANES], list(PLANES), "Fréchet distance"),
-        (right, ["accuracy_features", "accuracy_histograms"], ["deep features", "HU histogram"], "accuracy, held out"),
+        (right, list(_ACCURACIES), list(_ACCURACIES.values()), "accuracy, held out"),
     )
     wide = 0.8 / len(results)
     for ax, rows, names, label in panels:
