@@ -17,7 +17,7 @@ from vctlib.sources.phantom.ribcage import RibCage
 BOWEL_ML, BOWEL_SPREAD = {"male": 1600.0, "female": 1500.0}, 0.22  # walls and content, 1.67 and 1.56 kg: icrp89
 COLON_SHARE = 0.42  # of that: 0.67 and 0.68 kg, icrp89
 BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the wall; gas in faeces; vessels in fat
-BELLY_WALL_MM, SKIN_FOLD_MM = 12.0, 7.0  # the muscles around the belly are no thinner; fat goes first in front of them
+BELLY_WALL_MM, SKIN_FOLD_MM = 15.0, 6.0  # the muscles around the belly are no thinner; fat goes first in front of them
 PECTORAL_MM, ON_RIBS_MM = {"male": 26.0, "female": 14.0}, 15.0  # muscle in front of upper and lower ribs; choices
 KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
