@@ -18,7 +18,7 @@ REACH_MM = 45.0  # how far from its rods and plates a muscle may be
 
 
 def muscle_of(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels: np.ndarray) -> np.ndarray:
-    """Label numbers (m,) of the muscles that some voxels (sorted) would belong to; `skeletal_muscle` where none is near."""
+    """Label numbers (m,) of the muscles that voxels (sorted) would belong to; `skeletal_muscle` where none is near."""
     best = np.full(len(canvas), np.inf, np.float32)
     owner = np.full(len(canvas), LABEL["skeletal_muscle"], np.uint8)
     wanted = np.zeros(len(canvas), bool)

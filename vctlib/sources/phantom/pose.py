@@ -108,7 +108,7 @@ def _straight_arms(joints: np.ndarray, index: dict[str, int]) -> np.ndarray:
 def _arm_radii(template: Template, vertices: np.ndarray, joints: np.ndarray, suffix: str) -> tuple[float, float, float]:
     """Half thickness in mm of the upper arm's middle, the elbow and the flat wrist: mean distances of skin from axis."""
     at = [joints[template.joint_index[f"{name}.{suffix}"]] for name in ("upperarm01", "lowerarm01", "wrist")]
-    arm = vertices[template.in_region(f"upperarm01.{suffix}", f"upperarm02.{suffix}", f"lowerarm")]
+    arm = vertices[template.in_region(f"upperarm01.{suffix}", f"upperarm02.{suffix}", "lowerarm")]
     arm = arm[arm[:, 0] * at[0][0] > 0]
     radii = []
     for start, end, low, high in ((0, 1, 0.5, 0.85), (1, 2, 0.05, 0.35), (1, 2, 0.85, 1.0)):
