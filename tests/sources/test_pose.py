@@ -80,7 +80,8 @@ def bodies(template):
 def test_bodies_lie_on_a_plane(template, bodies):
     for body in bodies:
         table = body.outer[:, 1].max()
-        chest, seat = (body.outer[template.in_region(*names), 1] for names in (CHEST, ("pelvis", "spine05", "upperleg")))
+        parts = (CHEST, ("pelvis", "spine05", "upperleg"))
+        chest, seat = (body.outer[template.in_region(*names), 1] for names in parts)
         for part in (chest, seat):
             assert (part > table - 3).sum() >= 5  # not one point but a patch
         for side in "LR":

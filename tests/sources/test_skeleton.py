@@ -71,9 +71,11 @@ def test_vertebrae_have_bodies_arches_and_an_open_canal(man):
 def test_shafts_are_hollow_and_ends_spongy(man):
     femur = np.argwhere(man.labels == ids_of(TOTAL, "femur_left")[0])
     low, high = femur[:, 2].min(), femur[:, 2].max()
+
     def spread(share):
         level = femur[femur[:, 2] == int(low + share * (high - low))]
         return man.hu[tuple(level.T)]
+
     shaft, condyles = spread(0.5), spread(0.05)
     assert shaft.max() > 900 and shaft.min() < 500  # dense cortex around marrow
     assert np.median(condyles) < 500

@@ -17,11 +17,6 @@ def paint_arms(canvas: Canvas, landmarks: Landmarks, cage: RibCage) -> None:
         _paint_hand(canvas, landmarks, suffix)
 
 
-def _rods(canvas: Canvas, name: str, scale: float, *rods) -> None:
-    """Rods one after another: start and end (mm), radii at both ends and thickness of the cortex there (scaled)."""
-    for start, end, *sizes in rods:
-        r0, r1, *cortex = (size * scale for size in sizes)
-        canvas.bone_capsule(name, start, end, r0, r1, cortex or None)
 
 
 def _paint_arm(canvas: Canvas, landmarks: Landmarks, side: str, suffix: str, sign: int) -> None:
@@ -39,8 +34,8 @@ def _paint_arm(canvas: Canvas, landmarks: Landmarks, side: str, suffix: str, sig
     low, middle = elbow - upper * 52, (shoulder + elbow) / 2
     name = f"humerus_{side}"
     canvas.bone_ball(name, head, 23.5 * girth)
-    _rods(
-        canvas, name, girth,
+    canvas.bone_rods(
+        name, girth,
         (head + across * 10 + upper * 2, head + across * 9 + upper * 34, 16, 15, 1, 1.4),  # greater tubercle
         (head + upper * 14, shoulder + upper * 64, 21, 12.5, 1.0, 0.6 * thick),
         (shoulder + upper * 64, middle, 12.2, 11, 0.6 * thick, thick),
@@ -52,8 +47,8 @@ def _paint_arm(canvas: Canvas, landmarks: Landmarks, side: str, suffix: str, sig
     )  # fmt: skip
     bow = (elbow + wrist) / 2 + thumb * 13 + hinge * 4
     canvas.bone_ball("radius", wrist + thumb * 7 - fore * 12, 14 * girth)
-    _rods(
-        canvas, "radius", girth,
+    canvas.bone_rods(
+        "radius", girth,
         (elbow + hinge * 16 + fore * 13, elbow + hinge * 15 + fore * 18, 11.5, 10.5, 1, 1),
         (elbow + hinge * 15 + fore * 18, elbow + hinge * 12 + fore * 42, 7.5, 8.5, 1.5, 2),
         (elbow + hinge * 12 + fore * 42, bow, 7.2, 7.2, 2.2, 0.65 * thick),
@@ -62,8 +57,8 @@ def _paint_arm(canvas: Canvas, landmarks: Landmarks, side: str, suffix: str, sig
         (wrist + thumb * 16 - fore * 10, wrist + thumb * 18 - fore * 1, 8, 6, 0.9, 0.9),  # styloid
     )  # fmt: skip
     shaft = (elbow + wrist) / 2 - thumb * 9 - hinge * 4
-    _rods(
-        canvas, "ulna", girth,
+    canvas.bone_rods(
+        "ulna", girth,
         (elbow - hinge * 5 - fore * 18 + upper * 7, elbow - hinge * 6 + fore * 14 + upper * 8, 12, 11, 1.4, 1.4),
         (elbow - hinge * 5 + fore * 12 + upper * 2, elbow - hinge * 6 + fore * 36 + upper * 3, 13, 9.5, 1.2, 1.8),
         (elbow - hinge * 6 + fore * 36 + upper * 3, shaft, 9, 7.5, 1.8, 0.65 * thick),
@@ -94,9 +89,9 @@ def _paint_hand(canvas: Canvas, landmarks: Landmarks, suffix: str) -> None:
             base = base + 0.3 * (bases[finger - 2] - base)
         tip = joints[-1] + (joints[-1] - joints[-2]) * 0.8
         gap = unit(joints[1] - joints[0]) * 2.5 * scale
-        _rods(
-            canvas, "metacarpal", scale,
+        canvas.bone_rods(
+            "metacarpal", scale,
             (base, (base + knuckle) / 2, 7.5, 5, 0.8, 1.8), ((base + knuckle) / 2, knuckle - 3 * gap, 5, 7.5, 1.8, 0.8),
         )  # fmt: skip
         for start, end, thick in zip(joints, joints[1:] + [tip], (6.5, 5.5, 4.5), strict=True):
-            _rods(canvas, "phalanges_hand", scale, (start + gap, end - gap, thick, thick - 1, 1.2, 1.0))
+            canvas.bone_rods("phalanges_hand", scale, (start + gap, end - gap, thick, thick - 1, 1.2, 1.0))

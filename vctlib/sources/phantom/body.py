@@ -15,7 +15,8 @@ MUSCLE_RANGE = (-0.5, 1.6)  # how far the template may be followed along each di
 FAT_RANGE = (-0.1, 2.5)
 HEAD_GROWTH = 0.4  # exponent of height that the size of the head follows
 # Where the template's heavy corner is followed less far, in corners: beyond, necks vanish and backs hunch. Choices.
-LIMITS = {"head": 0.7, "eye": 0.7, "neck": 0.55, "clavicle": 0.7, "shoulder": 0.8, "spine01": 1.0, "spine02": 1.5, "upperarm01": 1.3,
+LIMITS = {"head": 0.7, "eye": 0.7, "neck": 0.55, "clavicle": 0.7, "shoulder": 0.8, "spine01": 1.0, "spine02": 1.5,
+          "upperarm01": 1.3,
           "wrist": 0.8, "metacarpal": 0.8, "finger": 0.8, "foot": 0.9, "toe": 0.9, "lowerleg02": 1.3}  # fmt: skip
 ELSEWHERE = 8.0
 

@@ -79,8 +79,8 @@ class BoneLayer:
     def settle(self, skin_depth: np.ndarray, cortex_mm: np.ndarray, joint_mm: float, under_skin_mm: float) -> Bones:
         """Shares of bone from depths, at least `under_skin_mm` under the skin and with a gap between two bones.
 
-        `skin_depth` (n,) mm, `cortex_mm` (256,) by label, for what was added without its own. Of every bone, the fullest voxels are `main`, as many as
-        the bone fills.
+        `skin_depth` (n,) mm, `cortex_mm` (256,) by label, for what was added without its own. Of every bone, the
+        fullest voxels are `main`, as many as the bone fills.
         """
         depth = np.minimum(self.depth, (self.depth - self.rival - joint_mm) / 2)
         depth = np.minimum(depth, skin_depth - under_skin_mm)

@@ -181,6 +181,12 @@ class Canvas:
         thickness = cortex[0] + (cortex[1] - cortex[0]) * along
         self.bone_layer.add(LABEL[name], near, distance, radius, ROD, thickness)
 
+    def bone_rods(self, name: str, scale: float, *rods) -> None:
+        """Rods one after another: start and end (mm), radii at both ends and, if given, cortex there, to be scaled."""
+        for start, end, *sizes in rods:
+            r0, r1, *cortex = (size * scale for size in sizes)
+            self.bone_capsule(name, start, end, r0, r1, cortex or None)
+
     def bone_plate(self, name: str, a, b, c, half_thickness: float) -> None:
         near = self.around([a, b, c], half_thickness + 2 * self.spacing)
         distance, at_edge = plate_position(self.positions[near], a, b, c)

@@ -31,7 +31,8 @@ def part_at_contacts(canvas: Canvas, body: PosedBody) -> None:
         distance, nearest = cKDTree(body.outer[own]).query(canvas.positions[near], distance_upper_bound=NEAR_MM)
         found = np.flatnonzero(np.isfinite(distance))
         vertex = np.flatnonzero(own)[nearest[found]]
-        inside[found] = np.maximum(inside[found], _inside(canvas.positions[near[found]], body.outer[vertex], normals[vertex]))
+        here = _inside(canvas.positions[near[found]], body.outer[vertex], normals[vertex])
+        inside[found] = np.maximum(inside[found], here)
         close[found] |= free[vertex]
     near, inside = near[close], inside[close]
     rest = ~(parts[0][0] | parts[1][0])

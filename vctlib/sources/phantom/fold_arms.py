@@ -11,7 +11,8 @@ from scipy.spatial import cKDTree
 
 from vctlib.sources.phantom.geometry import capsule_distance, frame, rotation, unit
 
-WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)  # wrist beyond the midline (+: own side), in forearm lengths
+# Wrist beside the midline (positive: on its own side), in forearms' lengths.
+WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)
 WRIST_HEIGHTS = (0.0, 0.08, -0.08, 0.16, -0.16)  # in upper arms' lengths
 ELBOW_ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)  # on the circle that the elbow may move on
 SINK_MM, SINK_SHARE = 4.0, (0.45, 0.25)  # how far upper arm and forearm sink in: mm, and shares of their radii

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from vctlib.sources.phantom.bone_layer import BALL
 from vctlib.sources.phantom.canvas import Canvas
 from vctlib.sources.phantom.geometry import unit
 from vctlib.sources.phantom.landmarks import Landmarks
@@ -43,13 +44,6 @@ def leg_frame(landmarks: Landmarks, suffix: str, sign: int) -> Callable[[float, 
     return lambda x, y, z: np.array([x, y, z]) @ axes
 
 
-def _rods(canvas: Canvas, name: str, scale: float, *rods) -> None:
-    """Rods one after another: start and end (mm), radii at both ends and thickness of the cortex there (scaled)."""
-    for start, end, *sizes in rods:
-        r0, r1, *cortex = (size * scale for size in sizes)
-        canvas.bone_capsule(name, start, end, r0, r1, cortex or None)
-
-
 def _paint_thigh(canvas: Canvas, landmarks: Landmarks, name: str, out, head, knee) -> None:
     scale = landmarks.scale * landmarks.girth
     compact = landmarks.cortex_left
@@ -59,13 +53,14 @@ def _paint_thigh(canvas: Canvas, landmarks: Landmarks, name: str, out, head, kne
     line = knee + down * 5  # of the joint
     length = np.linalg.norm(line - below) / landmarks.scale
     shaft = (line - below) / length
-    middle, flare = (below + line) / 2 + out(0, -11, 0), below + shaft * (length - 88) + out(0, -5, 0)  # it bows forwards
+    # The femur bows forwards.
+    middle, flare = (below + line) / 2 + out(0, -11, 0), below + shaft * (length - 88) + out(0, -5, 0)
     canvas.bone_ball(name, head, 24 * scale)
     canvas.bone_ball(name, head + out(59, 13, -8), np.array([15, 18, 23]) * scale)
     canvas.bone_ball(name, lesser, 10 * scale)
     thick = 7.0 * compact
-    _rods(
-        canvas, name, scale,
+    canvas.bone_rods(
+        name, scale,
         (head, neck_end, 16.5, 17.5, 1.6, 2.2),
         (neck_end, below, 20, 17.5, 2.2, 0.7 * thick),
         (below, middle, 17, 14.3, 0.7 * thick, thick),
@@ -86,9 +81,10 @@ def _paint_shin(canvas: Canvas, landmarks: Landmarks, out, head, knee, ankle) ->
     for inwards in (1, -1):
         canvas.bone_ball("tibia", plateau + down * 13 + out(20 * inwards, 4, 0), np.array([20, 25, 14]) * scale)
     canvas.bone_ball("tibia", plateau + down * 45 + out(2, -19, 0), np.array([10, 10, 15]) * scale)  # tuberosity
-    below, middle, narrow = plateau + down * 75 + out(-2, 0, 0), (plateau + ankle) / 2 + out(-3, -4, 0), ankle - down * 70
-    _rods(
-        canvas, "tibia", scale,
+    below, narrow = plateau + down * 75 + out(-2, 0, 0), ankle - down * 70
+    middle = (plateau + ankle) / 2 + out(-3, -4, 0)
+    canvas.bone_rods(
+        "tibia", scale,
         (plateau + down * 20, below, 25.5, 15.5, 1.2, 0.6 * thick),
         (below, middle, 15.5, 12.8, 0.6 * thick, thick),
         (middle, narrow, 12.8, 11.5, thick, 0.65 * thick),
@@ -99,7 +95,8 @@ def _paint_shin(canvas: Canvas, landmarks: Landmarks, out, head, knee, ankle) ->
     top, bottom = plateau + down * 30 + out(38, 18, 0), ankle + down * 6 + out(26, 7, 0)
     canvas.bone_ball("fibula", top - down * 2, np.array([11, 12, 14]) * scale)
     canvas.bone_ball("fibula", bottom, np.array([8, 11, 17]) * scale)
-    _rods(canvas, "fibula", scale, (top, (top + bottom) / 2 + out(1, 4, 0), 6.2, 6.2, 1.5, 2.8), ((top + bottom) / 2 + out(1, 4, 0), bottom, 6.2, 6.8, 2.8, 1.5))
+    middle = (top + bottom) / 2 + out(1, 4, 0)
+    canvas.bone_rods("fibula", scale, (top, middle, 6.2, 6.2, 1.5, 2.8), (middle, bottom, 6.2, 6.8, 2.8, 1.5))
 
 
 def _paint_foot(canvas: Canvas, landmarks: Landmarks, suffix: str, sign: int) -> None:
@@ -118,7 +115,7 @@ def _paint_foot(canvas: Canvas, landmarks: Landmarks, suffix: str, sign: int) ->
         relative = (canvas.positions[near] - (ankle + np.array(centre) @ axes).astype(np.float32)) @ axes.T / size**2
         half = min(radii) * thin
         distance = (np.linalg.norm(relative / np.array(radii, np.float32), axis=1) - 1) * half
-        canvas.bone_shape("tarsal", near, distance, half, 3)
+        canvas.bone_shape("tarsal", near, distance, half, BALL)
     heel, front = (ankle + np.array(place) @ axes for place in ((-38, 4, 53), (30, 9, 51)))
     canvas.bone_capsule("tarsal", heel, front, 21 * thin, 16 * thin)
     for toe, base in enumerate(METATARSAL_BASES, 1):
@@ -126,13 +123,13 @@ def _paint_foot(canvas: Canvas, landmarks: Landmarks, suffix: str, sign: int) ->
         root, joint = landmarks.joint(f"toe{toe}-1.{suffix}"), landmarks.joint(f"toe{toe}-2.{suffix}")
         base, gap = ankle + np.array(base) @ axes, unit(joint - root) * 3.5 * size
         tip = joint + (joint - root) * (1.0 if big else 1.3)
-        _rods(
-            canvas, "metatarsal", thin,
+        canvas.bone_rods(
+            "metatarsal", thin,
             (base, (base + root) / 2, 10 if big else 7.5, 7 if big else 5, 0.8, 2),
             ((base + root) / 2, root - 2 * gap, 7 if big else 5, 9.5 if big else 6.5, 2, 0.8),
         )  # fmt: skip
-        _rods(
-            canvas, "phalanges_feet", thin,
+        canvas.bone_rods(
+            "phalanges_feet", thin,
             (root + gap, joint - gap / 2, 8 if big else 5.5, 6.5 if big else 4.5, 1, 1),
             (joint + gap, tip, 7 if big else 4.5, 5 if big else 3.5, 1, 1),
         )  # fmt: skip

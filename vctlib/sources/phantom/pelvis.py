@@ -39,16 +39,19 @@ def _paint_hip(canvas: Canvas, landmarks: Landmarks, name: str, sign: int) -> No
     roof = head + out(-8, 4, 36)
     for a, b, c, half in (
         (front_spine, tubercle, lower_spine, 5.6), (tubercle, top, lower_spine, 5.2), (top, lower_spine, roof, 5.6),
-        (top, roof, joint, 5.0), (top, back_crest, joint, 5.8), (back_crest, back_spine, joint, 7.6), (roof, joint, notch, 8.5),
+        (top, roof, joint, 5.0), (top, back_crest, joint, 5.8), (back_crest, back_spine, joint, 7.6),
+        (roof, joint, notch, 8.5),
     ):  # fmt: skip
         canvas.bone_plate(name, a, b, c, half * girth)
     pubis_top, pubis_low = beside + out(13, -46, -14), beside + out(12, -38, -46)
     ischium, tuber = head + out(-16, 30, -46), beside + out((56 if landmarks.male else 63) * wide, 30, -84)
     ramus = beside + out((26 if landmarks.male else 32) * wide, -12, -70)
     for start, end, r0, r1 in (
-        (front_spine, tubercle, 6.5, 8), (tubercle, top, 8, 7.5), (top, back_crest, 7.5, 8), (back_crest, back_spine, 8, 9),
+        (front_spine, tubercle, 6.5, 8), (tubercle, top, 8, 7.5), (top, back_crest, 7.5, 8),
+        (back_crest, back_spine, 8, 9),
         (front_spine, lower_spine, 6, 8.5), (back_spine, joint, 9, 10), (joint, notch, 11, 10), (notch, roof, 11, 19),
-        (lower_spine, roof, 9, 17), (roof, head + out(-26, 8, 0), 20, 18), (head + out(-22, -4, 4), head + out(-26, 12, -10), 20, 19),
+        (lower_spine, roof, 9, 17), (roof, head + out(-26, 8, 0), 20, 18),
+        (head + out(-22, -4, 4), head + out(-26, 12, -10), 20, 19),
         (head + out(-24, -14, 0), pubis_top, 13, 8.5), (pubis_top, pubis_low, 9, 9.5), (pubis_low, ramus, 8, 7),
         (ramus, tuber, 7, 10), (tuber, ischium, 15.5, 13), (ischium, head + out(-18, 22, -20), 15, 17),
         (head + out(-14, 30, -6), head + out(-6, 26, 18), 10, 11),
@@ -82,5 +85,5 @@ def _paint_sacrum(canvas: Canvas, landmarks: Landmarks) -> None:
         for sign in (1, -1):  # holes for the nerves
             centre = place(t) + np.array([sign * x, 0, 0]) * scale
             near = canvas.around([centre - forwards, centre + forwards], 8 * scale)
-            hole = capsule_distance(canvas.positions[near], centre - forwards, centre + forwards, radius, radius)
-            canvas.bone_layer.carve(near, hole / 1.0)
+            hole = capsule_distance(canvas.positions[near], centre - forwards, centre + forwards, *[radius * scale] * 2)
+            canvas.bone_layer.carve(near, hole)

@@ -26,9 +26,9 @@ from vctlib.sources.phantom.tissues import (
 )
 
 LIMB_IDS = ids_where(TOTAL, paper="appendicular_bones")
-CORTEX_MM, LIMB_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 1.2, 1.9, 0.7  # shafts have cortices of their own
+CORTEX_MM, LIMB_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 1.2, 1.9, 0.7  # shafts: in their files
 YELLOW_MARROW_HU = -70.0  # a choice, between fat and red marrow
-SPONGY_UNDER_MM, HOLLOW_FROM_MM = 1.6, 4.0  # cortex (of a person of 175 cm) of ends with spongy bone and of hollow shafts
+SPONGY_UNDER_MM, HOLLOW_FROM_MM = 1.6, 4.0  # cortex, at 175 cm, of ends with spongy bone and of hollow shafts
 HARDEST_HU = 3000.0  # of teeth and fillings
 NECK_DENSER = 1.5  # spongy bone of the neck over that of the loin; a choice
 BLUR_VOXELS = 0.35  # organs take whole voxels; averaging over a voxel has this standard deviation, about
@@ -77,7 +77,8 @@ def skeleton_mass_kg(canvas: Canvas, landmarks: Landmarks) -> float:
     inside = bone_density_g_per_ml(_inside_hu(canvas, landmarks))
     inside[np.isin(bones.labels, [LABEL[name] for name in CARTILAGE])] = CARTILAGE_G_PER_ML
     discs = canvas.room[canvas.labels == LABEL["intervertebral_discs"]].sum(dtype=np.float64) * CARTILAGE_G_PER_ML
-    return float((bones.cortex.sum(dtype=np.float64) * compact + bones.marrow @ inside + discs) * canvas.voxel_ml / 1000)
+    grams = (bones.cortex.sum(dtype=np.float64) * compact + bones.marrow @ inside + discs) * canvas.voxel_ml
+    return float(grams / 1000)
 
 
 def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:

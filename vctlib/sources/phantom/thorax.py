@@ -59,7 +59,7 @@ def _paint_sternum(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels, 
 
 def _rib_heights(landmarks: Landmarks, cage: RibCage, around: np.ndarray) -> np.ndarray:
     """Heights z (12, m) of the ribs' middle lines, mm, by how far `around` (m,) they have come."""
-    scale, heights, above = landmarks.scale, [], ([], [])
+    scale, heights, above = landmarks.scale, [], ([0.0], [0.0])
     top = sternum_ends(cage)[0]
     for n, (sinks, bone_end) in enumerate(zip(SINKS, BONE_ENDS, strict=True)):
         z0 = landmarks.spine[T1 + n, 2] + 0.35 * landmarks.vertebra_heights[T1 + n]
@@ -83,15 +83,16 @@ def _rib_heights(landmarks: Landmarks, cage: RibCage, around: np.ndarray) -> np.
     return np.stack(heights)
 
 
-def _paint_ribs(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels: np.ndarray, position: CagePosition) -> None:
-    """Every rib is a flat rod in the cage's surface that sinks from the spine to its end; cartilage goes on from there."""
+def _paint_ribs(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels, position: CagePosition) -> None:
+    """Every rib is a flat rod in the cage's surface that sinks from the spine to its end, where cartilage goes on."""
     scale, girth = landmarks.scale, landmarks.scale * landmarks.girth
     points = canvas.positions[voxels]
     around = np.arctan2(np.abs(position.across), position.backwards) / np.pi
     steps = np.linspace(0, 1, 201)
     lines = _rib_heights(landmarks, cage, steps)
     # Lengths along the cage per step, for the ribs' slopes: an ellipse of the cage's axes.
-    way = np.pi * np.hypot(cage.half_width * np.cos(np.pi * steps), 95 * scale * np.sin(np.pi * steps)) * (steps[1] - steps[0])
+    angle = np.pi * steps
+    way = np.hypot(cage.half_width * np.cos(angle), 95 * scale * np.sin(angle)) * angle[1]
     upright = 1 / np.hypot(1, np.gradient(lines, axis=1) / np.maximum(way, 0.5))
     slot = np.clip(np.rint(around * 200), 0, 200).astype(np.intp)
     best, rib = np.full(len(voxels), np.inf, np.float32), np.zeros(len(voxels), np.intp)

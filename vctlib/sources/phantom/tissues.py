@@ -142,6 +142,6 @@ def cortical_hu(person: Person) -> float:
 
 
 def bone_density_g_per_ml(hounsfield):
-    """What bone and marrow of some HU really weigh, g/ml. Source: schneider2000 (linear fits for bone and for soft tissue)."""
+    """What bone and marrow of some HU weigh, g/ml. Source: schneider2000 (linear fits above 100 HU and below)."""
     hounsfield = np.asarray(hounsfield, np.float64)
     return np.where(hounsfield > 100, 1.017 + 0.592e-3 * hounsfield, 1.018 + 0.893e-3 * hounsfield)

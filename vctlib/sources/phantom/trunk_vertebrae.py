@@ -18,7 +18,9 @@ WAIST = 0.07  # how much narrower a body is in its middle
 def body_radii(i: int, size: float) -> tuple[float, float]:
     """Half depth and half width (mm) of the body of vertebra `i` (T1 to L5)."""
     rows = [T1, T1 + 3, T1 + 7, T12, L1, L5]
-    return tuple(float(np.interp(i, rows, v)) * size for v in ([10.5, 12.5, 14.5, 16.5, 17, 18.5], [15.5, 15, 16.5, 20.5, 22.5, 26.5]))
+    depth = np.interp(i, rows, [10.5, 12.5, 14.5, 16.5, 17, 18.5])
+    width = np.interp(i, rows, [15.5, 15, 16.5, 20.5, 22.5, 26.5])
+    return float(depth) * size, float(width) * size
 
 
 def paint_trunk_vertebra(
@@ -27,7 +29,8 @@ def paint_trunk_vertebra(
     """Paint vertebra `i` (T1 to L5) of a spine of relative size `size`, with its fracture if it has one."""
     spine, height = landmarks.spine, whole_height(landmarks.vertebra_heights[i], fracture)
     depth, width = body_radii(i, size)
-    near = canvas.box(spine[i] - np.array([52, 24, 46]) * size, spine[i] + np.array([52, 80, 40]) * size, canvas.spacing)
+    low, high = np.array([-52, -24, -46]) * size, np.array([52, 80, 40]) * size
+    near = canvas.box(spine[i] + low, spine[i] + high, canvas.spacing)
     up = unit(spine[i - 1] - spine[min(i + 1, L5)]) if i < L5 else unit(spine[i - 1] - spine[i])
     across = unit(np.cross([0, 1.0, 0], up))
     axes = np.stack([across, np.cross(up, across), up]).astype(np.float32)  # to the left, backwards, up
