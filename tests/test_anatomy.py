@@ -78,7 +78,7 @@ def test_reducing_twice_is_reducing_once():
 
 
 def test_unknown_numbers_and_names_are_errors():
-    with pytest.raises(ValueError, match=r"\[240\]"):
-        reduce_labels(np.array([0, 1, 240], np.uint8), TOTAL, PAPER16)
+    with pytest.raises(ValueError, match=r"\[250\]"):
+        reduce_labels(np.array([0, 1, 250], np.uint8), TOTAL, PAPER16)
     with pytest.raises(KeyError, match="wing"):
         ids_of(TOTAL, "liver", "wing")

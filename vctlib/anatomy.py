@@ -86,10 +86,23 @@ _MUSCLES = (
 _MUSCLES_EXTRA = [f"{name}_{side}" for name in _MUSCLES for side in ("left", "right")]
 _CONDITIONS_EXTRA = "liver_lesion lung_nodule ascites hip_implant".split()  # what a person may have besides
 
+# Of TotalSegmentator's tasks `head_glands_cavities` and `headneck_bones_vessels`; `paranasal_sinuses` holds the air
+# cells of the mastoid too.
+_HEAD_EXTRA = (
+    "hyoid thyroid_cartilage cricoid_cartilage parotid_gland_left parotid_gland_right submandibular_gland_left "
+    "submandibular_gland_right paranasal_sinuses"
+).split()
+
 TOTAL: LabelTable = MappingProxyType(
     dict(
         enumerate(
-            _TOTAL_117 + _APPENDICULAR_EXTRA + _TISSUE_EXTRA + _OTHER_EXTRA + _MUSCLES_EXTRA + _CONDITIONS_EXTRA,
+            _TOTAL_117
+            + _APPENDICULAR_EXTRA
+            + _TISSUE_EXTRA
+            + _OTHER_EXTRA
+            + _MUSCLES_EXTRA
+            + _HEAD_EXTRA
+            + _CONDITIONS_EXTRA,
             start=1,
         )
     )
@@ -120,7 +133,7 @@ MEASURE: LabelTable = MappingProxyType(
 )
 
 _APPENDICULAR = {"humerus", "scapula", "clavicula", "femur", *_APPENDICULAR_EXTRA, "appendicular_bones", "hip_implant"}
-_AXIAL = {"sacrum", "skull", "mandible", "sternum", "costal_cartilages", "bone"}
+_AXIAL = {"sacrum", "skull", "mandible", "hyoid", "sternum", "costal_cartilages", "bone"}
 _CLASS_BY_STEM = {
     "spleen": "spleen", "kidney": "kidney", "liver": "liver", "urinary_bladder": "urinary_bladder",
     "prostate": "prostate", "heart": "heart", "aorta": "aorta", "brain": "brain",
@@ -155,7 +168,7 @@ def tissue(name: str) -> str:
         return "fat"
     if name == "skeletal_muscle" or stem(name) in _MUSCLES:
         return "muscle"
-    if name in ("bowel_gas", "trachea", "nasal_cavity"):
+    if name in ("bowel_gas", "trachea", "nasal_cavity", "paranasal_sinuses"):
         return "gas"
     if name == "skin":
         return "skin"

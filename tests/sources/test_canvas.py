@@ -95,3 +95,28 @@ def test_least_counts_by_weight():
     assert list(least(score, weight, 1.1)) == [3, 1]  # half of the third would be too much
     assert len(least(score, weight, 99.0)) == 4
     assert len(least(np.zeros(0), np.zeros(0), 1.0)) == 0
+
+
+@pytest.mark.parametrize("shift", [0.5, 2.0, 3.5])
+def test_both_halves_of_a_midline_bone_keep_their_volume_in_the_label_map(shift):
+    n, spacing = 24, 8.0
+    coverage = np.zeros((n, n, n), np.float32)
+    coverage[2:-2, 2:-2, 2:-2] = 1
+    canvas = Canvas(coverage, Grid(np.full(3, -n / 2 * spacing + shift), spacing, coverage.shape), 0, 2.0)
+    for x in (-21, 21):
+        canvas.bone_ball("vertebrae_C1", [x, 0, 0], [9.0, 9.0, 9.0])
+    canvas.settle_bones(np.ones(256))
+    left = canvas.positions[canvas.bones.voxels, 0] > 0
+    share = canvas.bones.cortex + canvas.bones.marrow
+    for half in (left, ~left):
+        assert canvas.bones.main[half].sum() == max(round(share[half].sum()), 1)
+
+
+def test_fill_shape_takes_the_volume_of_a_ball_and_only_free_voxels():
+    canvas = block(4.0)
+    distance = np.linalg.norm(canvas.positions - [48, 47, 46], axis=1) - 15
+    voxels = np.arange(len(canvas))
+    taken = canvas.fill_shape("eye", voxels, distance, 15.0)
+    assert len(taken) * canvas.voxel_ml == pytest.approx(4 / 3 * np.pi * 15**3 / 1000, rel=0.05)
+    assert (canvas.labels == LABEL["eye"]).sum() == len(taken)
+    assert len(canvas.fill_shape("brain", taken, distance[taken], 15.0)) == 0

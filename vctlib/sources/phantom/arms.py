@@ -4,39 +4,17 @@ import numpy as np
 
 from vctlib.sources.phantom.canvas import Canvas
 from vctlib.sources.phantom.geometry import outward, unit
-from vctlib.sources.phantom.landmarks import T1, Landmarks
+from vctlib.sources.phantom.girdle import paint_girdle
+from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.pose import SIDES
 from vctlib.sources.phantom.ribcage import RibCage
-from vctlib.sources.phantom.thorax import sternum_ends
 
 
 def paint_arms(canvas: Canvas, landmarks: Landmarks, cage: RibCage) -> None:
     for side, suffix, sign in SIDES:
-        _paint_girdle(canvas, landmarks, cage, side, suffix, sign)
+        paint_girdle(canvas, landmarks, cage, side, suffix, sign)
         _paint_arm(canvas, landmarks, side, suffix, sign)
         _paint_hand(canvas, landmarks, suffix)
-
-
-def _paint_girdle(canvas: Canvas, landmarks: Landmarks, cage: RibCage, side: str, suffix: str, sign: int) -> None:
-    scale, spine_z = landmarks.scale, landmarks.spine[:, 2]
-    out = outward(scale, sign)
-    shoulder = landmarks.joint(f"upperarm01.{suffix}")
-    socket, acromion = shoulder + out(-20, 4, 6), shoulder + out(4, 8, 34)
-    upper_angle = cage.back_point(sign * 66 * scale, spine_z[T1 + 1] - 4 * scale, 9 * scale)
-    lower_angle = cage.back_point(sign * 88 * scale, spine_z[T1 + 6] - 6 * scale, 9 * scale)
-    ridge = upper_angle + (lower_angle - upper_angle) * 0.18 + out(0, 8, 0)
-    name = f"scapula_{side}"
-    canvas.bone_plate(name, upper_angle, lower_angle, socket, 3.6 * scale)
-    canvas.bone_ball(name, socket, np.array([11, 13, 18]) * scale)
-    canvas.bone_plate(name, ridge, ridge + (socket - ridge) * 0.9, acromion, 3.4 * scale)
-    canvas.bone_capsule(name, ridge, acromion, 4.5 * scale, 7 * scale)
-    canvas.bone_capsule(name, socket + out(0, -4, 12), socket + out(2, -32, 14), 6 * scale, 5 * scale)  # coracoid
-    canvas.bone_capsule(name, lower_angle, socket, 5 * scale, 6 * scale)
-    sternum_top = sternum_ends(cage)[0]
-    inner = np.array([sign * 24 * scale, cage.front(sternum_top) - scale, sternum_top + 6 * scale])
-    bend = inner + (acromion - inner) * 0.4 + out(0, -13, 4)
-    canvas.bone_capsule(f"clavicula_{side}", inner, bend, 9 * scale, 6.5 * scale)
-    canvas.bone_capsule(f"clavicula_{side}", bend, acromion + out(0, -9, 0), 6 * scale, 7 * scale)
 
 
 def _paint_arm(canvas: Canvas, landmarks: Landmarks, side: str, suffix: str, sign: int) -> None:

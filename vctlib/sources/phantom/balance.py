@@ -14,10 +14,12 @@ MAX_CAVITY_FAT = 0.8  # share of the abdominal cavity that fat may take
 
 @dataclass(frozen=True)
 class FixedParts:
-    """What is painted already: its mass, the mediastinal fat within that, room still free and that in the cavity."""
+    """What is painted already: its mass, the mediastinal and the other fat within that, room still free and that in
+    the cavity."""
 
     mass_g: float
     fat_g: float
+    other_fat_g: float
     free_ml: float
     free_in_cavity_ml: float
 
@@ -55,7 +57,7 @@ def solve_balance(fixed: FixedParts, person: Person, seed: int) -> Balance:
         visceral = np.clip(
             (visceral_share * fat_share * mass - fixed.fat_g) / g_visceral, 0, MAX_CAVITY_FAT * fixed.free_in_cavity_ml
         )
-        rest_of_fat = fat_share * mass - fixed.fat_g - visceral * g_visceral - between * g_between
+        rest_of_fat = fat_share * mass - fixed.fat_g - fixed.other_fat_g - visceral * g_visceral - between * g_between
         subcutaneous = max(rest_of_fat, 0) / g_subcutaneous
         other = fixed.free_ml - gas - muscle - between - visceral - subcutaneous
         if other < 0:

@@ -5,6 +5,7 @@ layer of their own that knows how much of every voxel they fill; what `labels` n
 """
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -28,7 +29,8 @@ def random_stream(seed: int, name: str) -> np.random.Generator:
 class Canvas:
     """Voxels of one body: `index` (n, 3), `positions` (n, 3) in mm (body frame), `coverage` (n,) the share of a voxel
     inside the body, `skin` (n,) the share that is skin, `depth` (n,) mm under its surface, `labels` (n,) numbers of
-    `TOTAL` (0: not painted yet), `contrast_hu` (n,) what a place adds to the mean HU of its structure.
+    `TOTAL` (0: not painted yet), `contrast_hu` (n,) what a place adds to the mean HU of its structure,
+    `bone_contrast_hu` (n,) what it adds to the HU of bone, `air` (n,) mm inside a hollow that bone was carved out of.
 
     After `settle_bones`: `bones`, `bone_share` (n,) and `is_bone` (n,), the voxels that count as bone. `labels` goes
     on under them, for what bone leaves of those voxels.
@@ -45,7 +47,8 @@ class Canvas:
         skin = np.minimum(self.depth + half, skin_mm) - np.maximum(self.depth - half, 0)
         self.skin = np.clip(skin / grid.spacing, 0, self.coverage).astype(np.float32)
         self.labels = np.zeros(len(x), np.uint8)
-        self.contrast_hu = np.zeros(len(x), np.float32)
+        self.contrast_hu, self.bone_contrast_hu = np.zeros(len(x), np.float32), np.zeros(len(x), np.float32)
+        self.air = np.full(len(x), -np.inf, np.float32)
         self.bone_layer = BoneLayer(len(x), grid.spacing)
         self.bones: Bones | None = None
         self.bone_share = np.zeros(len(x), np.float32)
@@ -100,11 +103,15 @@ class Canvas:
         The field belongs to the body, not to the grid: at every spacing it is the same. It repeats after some 25
         grains.
         """
+        return self.noise_at(name, scale_mm, self.positions[voxels], z_stretch)
+
+    def noise_at(self, name: str, scale_mm: float, points: np.ndarray, z_stretch: float = 1.0) -> np.ndarray:
+        """`noise` at points (m, 3) in mm."""
         field = random_stream(self.seed, name).standard_normal(NOISE_TILE, dtype=np.float32)
         field = ndi.gaussian_filter(field, 1.5, mode="wrap")
         field /= field.std()
         step = scale_mm / 1.5 * np.array([1, 1, z_stretch], np.float32)
-        return ndi.map_coordinates(field, (self.positions[voxels] / step).T, order=1, mode="grid-wrap")
+        return ndi.map_coordinates(field, (points / step).T, order=1, mode="grid-wrap")
 
     def fill(self, name: str, voxels: np.ndarray, where: np.ndarray | None = None, over: bool = False) -> None:
         """Label voxels (those `where` holds) that are still free; with `over`, all that are not bone."""
@@ -129,11 +136,8 @@ class Canvas:
         if n > 0:
             self.labels[voxels[own[np.argpartition(score[own], n - 1)[:n]]]] = LABEL[name]
 
-    def tube(self, name: str, path, radii, over: bool = False) -> None:
-        """Label the voxels that a tube of some radii (k,) along a path (k, 3) fills most, as many as it has volume.
-
-        Only free voxels, or with `over` all that are not bone.
-        """
+    def tube(self, name: str, path, radii, over: bool = False) -> np.ndarray:
+        """Label the voxels that a tube of some radii (k,) along a path (k, 3) fills most; see `fill_shape`."""
         path, radii = np.asarray(path), np.asarray(radii, float)
         near = self.around(path, radii.max() + self.spacing)
         points = self.positions[near]
@@ -145,11 +149,23 @@ class Canvas:
             here = capsule_distance(points[box], start, end, r0, r1)
             closer = here < distance[box]
             distance[box[closer]], radius[box[closer]] = here[closer], (r0 + r1) / 2
-        share = share_of_voxel(-distance, radius, np.full(len(near), ROD), self.spacing / 2)
-        chosen = (share > 0) & (~self.is_bone[near] if over else self.free[near])
+        return self.fill_shape(name, near, distance, radius, ROD, over)
+
+    def fill_shape(
+        self, name: str, voxels: np.ndarray, distance: np.ndarray, half_thickness, kind: int = BALL, over: bool = False
+    ) -> np.ndarray:
+        """Label the voxels that a shape fills most, as many as it has volume, and return them.
+
+        `distance` (m,) mm outside the shape, half its thickness in mm. Only free voxels, or with `over` all that are
+        not bone.
+        """
+        half_thickness = np.broadcast_to(np.asarray(half_thickness, np.float32), distance.shape)
+        share = share_of_voxel(-distance, half_thickness, np.full(len(voxels), kind), self.spacing / 2)
+        chosen = (share > 0) & (~self.is_bone[voxels] if over else self.free[voxels])
         if chosen.any():
             chosen[chosen] = fullest(np.zeros(chosen.sum(), np.uint8), share[chosen])
-            self.labels[near[chosen]] = LABEL[name]
+            self.labels[voxels[chosen]] = LABEL[name]
+        return voxels[chosen]
 
     def bone_capsule(self, name: str, start, end, start_radius: float, end_radius: float) -> None:
         near = self.around([start, end], max(start_radius, end_radius) + 2 * self.spacing)
@@ -176,7 +192,11 @@ class Canvas:
 
     def settle_bones(self, cortex_mm: np.ndarray) -> None:
         """Give bones their voxels: `cortex_mm` (256,) by label. Afterwards nothing may be added to bones."""
-        self.bones = self.bone_layer.settle(self.depth, cortex_mm, JOINT_MM, UNDER_SKIN_MM)
+        bones = self.bone_layer.settle(self.depth, cortex_mm, JOINT_MM, UNDER_SKIN_MM)
+        # Both halves of a bone in the midline keep their volume, however the grid lies to it.
+        left = self.positions[bones.voxels, 0] > 0
+        halves = fullest(bones.labels + np.uint16(256) * left, bones.cortex + bones.marrow)
+        self.bones = replace(bones, main=halves)
         self.bone_share[self.bones.voxels] = self.bones.cortex + self.bones.marrow
         self.is_bone[self.bones.voxels] = self.bones.main
 

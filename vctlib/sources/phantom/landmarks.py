@@ -13,9 +13,11 @@ from vctlib.sources.phantom.canvas import random_stream
 from vctlib.sources.phantom.conditions import Fracture
 from vctlib.sources.phantom.fracture import room_left
 from vctlib.sources.phantom.person import Person
-from vctlib.sources.phantom.pose import TRUNK, PosedBody
+from vctlib.sources.phantom.pose import SIDES, TRUNK, PosedBody
 
 REFERENCE_HEIGHT_CM = 175.0  # of the person that the sizes in this folder belong to
+HEAD_ABOVE_EYES_MM, ATLAS_BELOW_EYES_MM = 111.0, 57.0  # of the reference head: the atlas is level with the palate
+SHOULDER_MM = 47.0, 46.0  # from the middle of the humeral head to the side and the top of the lean shoulder
 C1, C7, T1, T12, L1, L5 = 0, 6, 7, 18, 19, 23  # rows of `Landmarks.spine`, numbered as in `anatomy.VERTEBRAE`
 
 
@@ -60,6 +62,7 @@ class Landmarks:
     lean: Profile
     outer: Profile
     central: Profile  # of the lean body with neck and shoulders
+    shoulders: dict[str, np.ndarray]  # joints of the template that are moved to where shoulders are
 
     @property
     def male(self) -> bool:
@@ -75,7 +78,7 @@ class Landmarks:
         return 1.0 if self.male else 1.06
 
     def joint(self, name: str) -> np.ndarray:
-        return self.body.joint(name)
+        return self.shoulders[name] if name in self.shoulders else self.body.joint(name)
 
     def spine_at(self, z) -> tuple[np.ndarray, np.ndarray]:
         """x and y of the line of vertebral bodies at heights z."""
@@ -86,7 +89,8 @@ class Landmarks:
 def find_landmarks(body: PosedBody, person: Person, seed: int, fracture: Fracture | None = None) -> Landmarks:
     scale = person.height_cm / REFERENCE_HEIGHT_CM
     hip_z = (body.joint("upperleg02.L")[2] + body.joint("upperleg02.R")[2]) / 2 + 20 * scale
-    c1_z = body.joint("head")[2] + 2 * scale
+    eyes_z = (body.joint("eye.L")[2] + body.joint("eye.R")[2]) / 2
+    c1_z = eyes_z - (body.outer[:, 2].max() - eyes_z) * ATLAS_BELOW_EYES_MM / HEAD_ABOVE_EYES_MM
     heights = np.arange(hip_z - 120 * scale, c1_z, 8.0)
     trunk = body.template.in_region(*TRUNK)
     central = body.lean[trunk | body.template.in_region("neck", "clavicle", "shoulder")]
@@ -104,12 +108,24 @@ def find_landmarks(body: PosedBody, person: Person, seed: int, fracture: Fractur
         lean=Profile(body.lean[trunk], heights, scale),
         outer=Profile(body.outer[trunk], heights, scale),
         central=central_profile,
+        shoulders={f"upperarm01.{suffix}": _shoulder(body, suffix, sign, scale) for _, suffix, sign in SIDES},
     )
+
+
+def _shoulder(body: PosedBody, suffix: str, sign: int, scale: float) -> np.ndarray:
+    """The middle of the humeral head, mm: the template's joint lies too deep under the top and the side of the arm."""
+    joint = body.joint(f"upperarm01.{suffix}")
+    away = (body.lean - joint) * [sign, 1, 1]
+    above = away[(np.hypot(away[:, 0], away[:, 1]) < 22 * scale) & (away[:, 2] > 0)]
+    beside = away[(np.hypot(away[:, 1], away[:, 2]) < 18 * scale) & (away[:, 0] > 0)]
+    rise = above[:, 2].max() - SHOULDER_MM[1] * scale if len(above) else 0
+    out = beside[:, 0].max() - SHOULDER_MM[0] * scale if len(beside) else 0
+    return joint + np.array([sign * np.clip(out, 0, 14), 0, np.clip(rise, 0, 24)])
 
 
 def _spine(person: Person, scale: float, hip_z, c1_z, central: Profile, rng, fracture: Fracture | None):
     """Heights (24,) and centres (24, 3) of the vertebral bodies, from under the skull to above the sacrum."""
-    heights = np.array([15, 22] + [17] * 5 + list(np.linspace(20, 27, 12)) + list(np.linspace(32, 36, 5)), float)
+    heights = np.array([13, 19] + [14.8] * 5 + list(np.linspace(20, 27, 12)) + list(np.linspace(32, 36, 5)), float)
     heights *= room_left(fracture)
     top = c1_z + 7 * scale
     bottom = hip_z + (62 if person.male else 58) * scale

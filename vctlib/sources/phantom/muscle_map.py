@@ -9,34 +9,48 @@ from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.geometry import capsule_distance, outward, plate_distance
 from vctlib.sources.phantom.landmarks import C7, L5, T1, T12, Landmarks
 from vctlib.sources.phantom.pelvis import hip_centre
-from vctlib.sources.phantom.pose import SIDES
 from vctlib.sources.phantom.ribcage import RibCage
 from vctlib.sources.phantom.thorax import sternum_ends
 
 REACH_MM = 45.0  # how far from its rods and plates a muscle may be
 
 
-def muscle_of(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels: np.ndarray) -> np.ndarray:
-    """Label numbers (m,) of the muscles that some voxels (sorted) would belong to; `skeletal_muscle` where none is near."""
+def label_of(owner: np.ndarray) -> np.ndarray:
+    """Label numbers (m,) of muscles: those that `TOTAL` does not name are `skeletal_muscle`."""
+    return np.where(owner > len(LABEL), np.uint8(LABEL["skeletal_muscle"]), owner)
+
+
+def nearest_muscle(canvas: Canvas, voxels: np.ndarray, muscles: list, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which of some muscles voxels (m,), sorted, are nearest to, and how far they lie outside of it in mm.
+
+    `muscles` holds a side and the rods and plates of its muscles by name. A muscle that `TOTAL` names has its label
+    number, another a number above all labels; a voxel near none is `skeletal_muscle`, at infinity.
+    """
     best = np.full(len(canvas), np.inf, np.float32)
     owner = np.full(len(canvas), LABEL["skeletal_muscle"], np.uint8)
     wanted = np.zeros(len(canvas), bool)
     wanted[voxels] = True
-    for side, suffix, sign in SIDES:
-        muscles = _leg(landmarks, suffix, sign) | _arm(landmarks, suffix, sign)
-        muscles |= _trunk(landmarks, cage, suffix, sign) | _neck(landmarks, cage, suffix, sign)
-        for name, parts in muscles.items():
+    unnamed = 255
+    for side, parts_by_name in muscles:
+        for name, parts in parts_by_name.items():
+            number = LABEL.get(f"{name}_{side}", unnamed)
+            unnamed = max(unnamed - (number == unnamed), len(LABEL) + 1)
             for part in parts:
                 corners, radii = part[:-1], part[-1]
-                near = canvas.around(np.array(corners), REACH_MM * landmarks.scale)
+                near = canvas.around(np.array(corners), REACH_MM * scale)
                 near = near[wanted[near]]
                 measure = capsule_distance if len(corners) == 2 else plate_distance
                 sizes = radii if len(corners) == 2 else (radii,)
                 distance = measure(canvas.positions[near], *corners, *sizes)
                 closer = distance < best[near]
                 best[near[closer]] = distance[closer]
-                owner[near[closer]] = LABEL[f"{name}_{side}"]
-    return owner[voxels]
+                owner[near[closer]] = number
+    return owner[voxels], best[voxels]
+
+
+def trunk_and_limbs(landmarks: Landmarks, cage: RibCage, suffix: str, sign: int) -> dict[str, list]:
+    """Rods (two points, two radii) and plates (three points, half thickness) of one side, by muscle, in mm."""
+    return _leg(landmarks, suffix, sign) | _arm(landmarks, suffix, sign) | _trunk(landmarks, cage, suffix, sign)
 
 
 def _leg(landmarks: Landmarks, suffix: str, sign: int) -> dict[str, list]:
@@ -161,18 +175,4 @@ def _trunk(landmarks: Landmarks, cage: RibCage, suffix: str, sign: int) -> dict[
             (flank + out(-10, -20, -20), crest + out(-8, 0, 0), belly[1] + out(30, 10, 60), 5 * scale)
         ],
         "quadratus_lumborum": [(spine[T12] + out(48, 26, 0), crest + out(-62, 34, 6), (12 * scale, 14 * scale))],
-    }
-
-
-def _neck(landmarks: Landmarks, cage: RibCage, suffix: str, sign: int) -> dict[str, list]:
-    scale, spine = landmarks.scale, landmarks.spine
-    out = outward(scale, sign)
-    atlas = np.array([0, spine[0, 1], landmarks.c1_z])
-    top = sternum_ends(cage)[0]
-    notch = np.array([sign * 22 * scale, cage.front(top), top + 8 * scale])
-    eye = landmarks.joint(f"eye.{suffix}")
-    return {
-        "sternocleidomastoid": [(notch, atlas + out(50, 6, -4), (9 * scale, 10 * scale))],
-        "masseter": [(eye + out(30, 40, -30), atlas + out(48, -26, -48), (9 * scale, 10 * scale))],
-        "temporalis": [(eye + out(36, 30, 14), eye + out(38, 62, 34), atlas + out(50, -20, 20), 5 * scale)],
     }

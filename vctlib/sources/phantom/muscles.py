@@ -6,7 +6,9 @@ from vctlib.sources.phantom.abdominal_organs import pelvic_y
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
 from vctlib.sources.phantom.geometry import capsule_distance, ellipsoid_radius, outward, plate_distance, rotation
 from vctlib.sources.phantom.landmarks import L1, L5, Landmarks
-from vctlib.sources.phantom.muscle_map import muscle_of
+from vctlib.sources.phantom.muscle_map import nearest_muscle
+from vctlib.sources.phantom.neck_muscles import all_muscles
+from vctlib.sources.phantom.pose import SIDES
 from vctlib.sources.phantom.ribcage import RibCage
 
 # Shares of all skeletal muscle: mean and relative spread.
@@ -17,12 +19,14 @@ FARTHEST = 4.0  # score at which a muscle ends even if its volume is not reached
 
 
 def name_muscles(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels: np.ndarray) -> np.ndarray:
-    """Label numbers (m,) of the muscles that voxels (m,) belong to, the fat between them included.
+    """Numbers (m,) of the muscles that voxels (m,) belong to, as `muscle_map` counts them, the fat between included.
 
     The muscles that are measured take their shares of all of it; the others what is nearest to them.
     """
     rng = random_stream(canvas.seed, "muscle shares")
-    points, owner = canvas.positions[voxels], muscle_of(canvas, landmarks, cage, voxels)
+    points = canvas.positions[voxels]
+    muscles = [(side, all_muscles(canvas, landmarks, cage, suffix, sign)) for side, suffix, sign in SIDES]
+    owner, _ = nearest_muscle(canvas, voxels, muscles, landmarks.scale)
     taken = np.zeros(len(voxels), bool)
 
     def take(score: np.ndarray, share: tuple[float, float]) -> np.ndarray:

@@ -22,7 +22,9 @@ from vctlib.sources.phantom.tissues import (
 )
 
 LONG_BONES = ("femur_left", "femur_right", "humerus_left", "humerus_right", "tibia", "fibula", "radius", "ulna")
-CORTEX_MM, LONG_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 4.2, 3.0, 0.7
+CORTEX_MM, LONG_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 4.2, 1.9, 0.7
+HARDEST_HU = 3000.0  # of teeth and fillings
+NECK_DENSER = 1.5  # spongy bone of the neck over that of the loin; a choice
 BLUR_VOXELS = 0.35  # organs take whole voxels; averaging over a voxel has this standard deviation, about
 BOWEL = ("small_bowel", "colon")
 
@@ -43,8 +45,12 @@ def bone_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
     spongy = trabecular_hu(person)
     is_long = np.isin(bones.labels, [LABEL[name] for name in LONG_BONES])
     marrow = np.where(is_long, -20 + 0.35 * spongy, spongy) + 25 * canvas.noise("spongy bone", 5, bones.voxels)
-    marrow[np.isin(bones.labels, [LABEL[name] for name in CARTILAGE])] = HU["costal_cartilages"]
-    return (bones.cortex * cortical_hu(person) + bones.marrow * marrow) / (bones.cortex + bones.marrow)
+    marrow[np.isin(bones.labels, [LABEL[name] for name in VERTEBRAE[:7]])] *= NECK_DENSER
+    for name in CARTILAGE:
+        marrow[bones.labels == LABEL[name]] = HU[name]
+    filled = bones.cortex + bones.marrow
+    hounsfield = (bones.cortex * cortical_hu(person) + bones.marrow * marrow) / filled
+    return np.minimum(hounsfield + canvas.bone_contrast_hu[bones.voxels], HARDEST_HU)
 
 
 def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
@@ -66,8 +72,6 @@ def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
     add(fat, 6 * fine[fat] + 14 * np.clip(coarse[fat] - 1.7, 0, 2))  # septa
     lung = where(LUNG_IDS)
     add(lung, 25 * coarse[lung] + 0.75 * canvas.positions[lung, 1])  # blood settles to the back of a body lying on it
-    brain = where([LABEL["brain"]])
-    add(brain, np.where(np.abs(canvas.noise("brain folds", 8, brain)) < 0.35, -4.0, 3.0))
     bowel = where([LABEL[name] for name in BOWEL])
     add(bowel, 6 * fine[bowel] + 8 * canvas.noise("bowel content", 11, bowel))
     _add_contrast(canvas, hounsfield, room)

@@ -40,6 +40,8 @@ class RibCage:
         above_breast = z > spine_z[T1 + 1]
         front = np.where(above_breast, np.maximum(front, lm.central.front(z) + 14 * scale), front)
         self._back = ndi.gaussian_filter1d(back, 6)
+        sternum_z = self.first_rib_z - 1.6 * self.pitch
+        self._inlet = [lm.spine[T1, 1] - 16 * scale, self.first_rib_z + 10 * scale, sternum_z + 4 * scale]
         deepest = (215 if lm.male else 190) * scale * (1 + 0.0015 * aging)
         self._front = np.maximum(ndi.gaussian_filter1d(front, 6), self._back - deepest)
 
@@ -57,6 +59,17 @@ class RibCage:
 
     def half_depth(self, z):
         return np.interp(z, self._z, (self._back - self._front) / 2)
+
+    def under_inlet(self, points: np.ndarray) -> np.ndarray:
+        """Boolean (n,): below two domes on the plane through the first ribs, from the first vertebra to the sternum."""
+        spine_y, spine_z, sternum_z = self._inlet
+        forwards = np.clip((spine_y - points[:, 1]) / max(spine_y - self.front(sternum_z), 1), 0, 1)
+        fall = (
+            0.4
+            * (spine_z - sternum_z)
+            * ((np.abs(points[:, 0]) - 0.24 * self.half_width) / (0.2 * self.half_width)) ** 2
+        )
+        return points[:, 2] < np.maximum(spine_z + (sternum_z - spine_z) * forwards - fall, sternum_z)
 
     def locate(self, points: np.ndarray) -> CagePosition:
         """Positions of points (n, 3) relative to the cage."""

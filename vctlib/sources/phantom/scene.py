@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.ndimage as ndi
 
 from vctlib.sources.phantom.abdominal_organs import Cavity, paint_abdominal_organs
 from vctlib.sources.phantom.arms import paint_arms
@@ -15,6 +16,7 @@ from vctlib.sources.phantom.implant import implant_hip, weigh_metal, with_metal
 from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
 from vctlib.sources.phantom.lesions import paint_lesions
+from vctlib.sources.phantom.neck_muscles import paint_neck_fat
 from vctlib.sources.phantom.pelvis import paint_pelvis
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import PosedBody, pose_body
@@ -66,13 +68,14 @@ def build_scene(
     paint_pelvis(canvas, landmarks)
     paint_legs(canvas, landmarks)
     paint_arms(canvas, landmarks, cage)
-    paint_skull(canvas, landmarks)
+    head = paint_skull(canvas, landmarks)
     ensure_vertebrae(canvas, landmarks)
     canvas.settle_bones(cortex_mm(landmarks))
     metal = implant_hip(canvas, landmarks, conditions.hip_implant)
     paint_discs_and_cord(canvas, landmarks)
-    paint_head(canvas, landmarks)
+    paint_head(canvas, landmarks, head)
     paint_thoracic_organs(canvas, landmarks, cage, diaphragm)
+    paint_neck_fat(canvas, landmarks, cage)
     if person.male:
         paint_genitals(canvas, landmarks)
     else:
@@ -97,6 +100,8 @@ def _cover_body(body: PosedBody, grid: Grid, person: Person) -> np.ndarray:
     mouth = head[right : left + 1]
     mouth |= _between(mouth, axis=0)
     coverage[inside & (coverage < 0.5)] = 1.0
+    filled = coverage[:, :, -head.shape[2] :]
+    filled[ndi.binary_erosion(head)] = 1.0  # the walls of the hollows too
     if person.male:
         cover_genitals(coverage, body, grid, person.height_cm / REFERENCE_HEIGHT_CM)
     return coverage
@@ -117,6 +122,7 @@ def _fixed_parts(canvas: Canvas, cavity: Cavity, bone_hounsfield: np.ndarray, pe
     return FixedParts(
         mass_g=float(grams[~free].sum(dtype=np.float64) + bone_g + skin_g + metal_g),
         fat_g=float(grams[canvas.labels == LABEL["torso_fat"]].sum(dtype=np.float64)),
+        other_fat_g=float(grams[canvas.labels == LABEL["intermuscular_fat"]].sum(dtype=np.float64)),
         free_ml=float(room[free].sum(dtype=np.float64)) * canvas.voxel_ml,
         free_in_cavity_ml=float(room[free & np.isfinite(cavity.core)].sum(dtype=np.float64)) * canvas.voxel_ml,
     )

@@ -8,6 +8,7 @@ from vctlib.sources.phantom.balance import Balance
 from vctlib.sources.phantom.bowel import LARGE, find_bowel
 from vctlib.sources.phantom.canvas import LABEL, Canvas, least
 from vctlib.sources.phantom.landmarks import Landmarks
+from vctlib.sources.phantom.muscle_map import label_of
 from vctlib.sources.phantom.muscles import between_muscles, name_muscles
 from vctlib.sources.phantom.ribcage import RibCage
 
@@ -35,7 +36,7 @@ def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavit
     planes += 0.12 * np.abs(canvas.noise("fine between muscles", 5, free))
     share.give("intermuscular_fat", free, planes - 2 * between_muscles(canvas, free, owner), balance.intermuscular)
     muscle = canvas.labels[free] == 0
-    canvas.labels[free[muscle]] = owner[muscle]
+    canvas.labels[free[muscle]] = label_of(owner[muscle])
 
 
 class _Share:

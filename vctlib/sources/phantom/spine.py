@@ -3,16 +3,15 @@
 import numpy as np
 
 from vctlib.anatomy import VERTEBRAE
-from vctlib.sources.phantom.bone_layer import ROD
 from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.conditions import Fracture
 from vctlib.sources.phantom.fracture import beyond_endplates, whole_height
 from vctlib.sources.phantom.geometry import unit
 from vctlib.sources.phantom.landmarks import C1, C7, L1, L5, T1, T12, Landmarks
+from vctlib.sources.phantom.neck_spine import paint_neck_vertebra
 
-# Half depth and half width of the vertebral bodies of neck, chest and loin; lengths of the spinous processes. mm.
+# Half depth and half width of the vertebral bodies of neck, chest and loin; mm.
 BODY_RADII = {"C": (8, 11), "T": (13, 16), "L": (17, 24)}
-NECK_SPINE_LENGTHS = (6, 20, 14, 16, 18, 22, 30)
 CANAL_BEHIND_BODY = 9.0
 
 
@@ -20,7 +19,10 @@ def paint_spine(canvas: Canvas, landmarks: Landmarks, fracture: Fracture | None 
     size = _size(landmarks)
     for i, name in enumerate(VERTEBRAE):
         broken = fracture is not None and name == f"vertebrae_{fracture.level}"
-        _paint_vertebra(canvas, landmarks, i, name, size, fracture if broken else None)
+        if i < T1:
+            paint_neck_vertebra(canvas, landmarks, i, name, size)
+        else:
+            _paint_vertebra(canvas, landmarks, i, name, size, fracture if broken else None)
 
 
 def ensure_vertebrae(canvas: Canvas, landmarks: Landmarks) -> None:
@@ -48,7 +50,7 @@ def _body_radii(i: int, size: float) -> tuple[float, float]:
 def _paint_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, size: float, fracture) -> None:
     spine, scale = landmarks.spine, landmarks.scale
     centre = spine[i]
-    neck, chest = i < T1, T1 <= i <= T12
+    chest = i <= T12
     depth, width = _body_radii(i, size)
     if chest:  # thoracic bodies grow from T1 to T12
         growth = 0.85 + 0.3 * (i - T1) / 12
@@ -56,27 +58,22 @@ def _paint_vertebra(canvas: Canvas, landmarks: Landmarks, i: int, name: str, siz
     half_height = 0.40 * whole_height(landmarks.vertebra_heights[i], fracture)
     near = canvas.around(centre, 45 * scale + 2 * canvas.spacing)
     relative = canvas.positions[near] - centre.astype(np.float32)
-    if i != C1:
-        axis = unit(spine[min(i + 1, L5)] - spine[i - 1])
-        along = relative @ axis
-        backwards = (relative[:, 1] - along * axis[1]) / depth
-        radius = np.hypot(relative[:, 0] / width, backwards)
-        beyond = beyond_endplates(along, backwards, half_height, fracture)
-        canvas.bone_shape(name, near, np.maximum((radius - 1) * depth, beyond), half_height)
-    else:  # the atlas is a ring without a body
-        ring = np.hypot(relative[:, 0] / 1.25, relative[:, 1] - 9 * size)
-        arch = np.maximum(np.abs(ring - 17 * size) - 4 * size, np.abs(relative[:, 2]) - 6 * size)
-        canvas.bone_shape(name, near, arch, 4 * size, ROD)
+    axis = unit(spine[min(i + 1, L5)] - spine[i - 1])
+    along = relative @ axis
+    backwards = (relative[:, 1] - along * axis[1]) / depth
+    radius = np.hypot(relative[:, 0] / width, backwards)
+    beyond = beyond_endplates(along, backwards, half_height, fracture)
+    canvas.bone_shape(name, near, np.maximum((radius - 1) * depth, beyond), half_height)
     canal = np.array([0, depth + CANAL_BEHIND_BODY * size, 0])
     from_canal = relative - canal.astype(np.float32)
     ring = np.sqrt(0.7 * from_canal[:, 0] ** 2 + from_canal[:, 1] ** 2)
     arch = np.maximum(np.abs(ring - 9 * size) - 3.2 * size, np.abs(from_canal[:, 2] + 3) - 0.8 * half_height)
     canvas.bone_shape(name, near, arch, 3.2 * size)
-    length = NECK_SPINE_LENGTHS[i] if neck else 34 if chest else 30
+    length = 34 if chest else 30
     slope = 0.75 if T1 + 2 <= i < T12 else 0.3
     root = centre + [0, depth + 18 * size, 0]
     canvas.bone_capsule(name, root, root + np.array([0, 0.75, -slope]) * length * size, 4 * size, 3.5 * size)
-    transverse = (20, 2) if neck else (32, 8) if chest else (40, -2)  # how far outwards and backwards
+    transverse = (32, 8) if chest else (40, -2)  # how far outwards and backwards
     for sign in (1, -1):
         start = centre + canal + np.array([sign * 8, -4, 0]) * size
         end = centre + canal + np.array([sign * transverse[0], transverse[1], 0]) * size

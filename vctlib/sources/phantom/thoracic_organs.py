@@ -19,7 +19,7 @@ def paint_thoracic_organs(canvas: Canvas, landmarks: Landmarks, cage: RibCage, d
         [1.3 * cage.half_width, 400, landmarks.c1_z - 20 * scale],
     )
     position = cage.locate(canvas.positions[voxels])
-    within = position.distance < -PLEURA * scale  # the rest of the body plays no part here
+    within = (position.distance < -PLEURA * scale) & cage.under_inlet(canvas.positions[voxels])
     voxels = voxels[within]
     position = CagePosition(*(values[within] for values in vars(position).values()))
     points = canvas.positions[voxels]

@@ -23,7 +23,7 @@ LUNG_IDS, MUSCLE_IDS = ids_where(TOTAL, tissue_is="lung"), ids_where(TOTAL, tiss
 FAT_IDS = ids_where(TOTAL, tissue_is="fat")
 BONE_IDS = [number for number in ids_where(TOTAL, tissue_is="bone") if number != LABEL["hip_implant"]]
 OWN_HU_IDS = [LABEL[name] for name in ("liver_lesion", "lung_nodule", "ascites")]  # each has a HU of its own
-CARTILAGE = ("costal_cartilages",)  # counted as bone by the label tables, but without a cortex
+CARTILAGE = ("costal_cartilages", "thyroid_cartilage", "cricoid_cartilage")  # painted as bones without a cortex
 
 VESSELS = (
     "aorta inferior_vena_cava superior_vena_cava pulmonary_vein pulmonary_artery blood_vessel brachiocephalic_trunk "
@@ -40,6 +40,8 @@ HU = {
     **dict.fromkeys(VESSELS, 42), "gallbladder": 10, "spleen": 50, "stomach": 22,
     "pancreas": 38, "kidney_right": 33, "kidney_left": 33, "urinary_bladder": 7, "prostate": 36, "breast": 28,
     "uterus": 42, "ascites": 10, "intervertebral_discs": 85, "costal_cartilages": 105,
+    "paranasal_sinuses": -980, "thyroid_cartilage": 160, "cricoid_cartilage": 170, "parotid_gland_left": 12,
+    "parotid_gland_right": 12, "submandibular_gland_left": 38, "submandibular_gland_right": 38,
 }  # fmt: skip
 # Standard deviation between people in HU, and the structures that share one deviation.
 SPREAD_HU = {
