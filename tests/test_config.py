@@ -3,7 +3,7 @@ from math import prod
 import pytest
 import yaml
 
-from vctlib.config import PROFILES, load_profile
+from vctlib.config import PROFILES, Profile, load_profile
 from vctlib.errors import InputError
 
 
@@ -73,3 +73,9 @@ def test_missing_key_unknown_profile_and_bad_yaml(tmp_path):
         load_profile(tmp_path / "b.yaml")
     with pytest.raises(InputError, match="known profiles: .*smoke"):
         load_profile("enormous")
+
+
+def test_weights_released_before_the_comparison_was_there_still_load():
+    older = load_profile("laptop").model_dump(mode="json")
+    del older["comparison"]
+    assert Profile.model_validate(older).comparison == load_profile("laptop").comparison

@@ -180,6 +180,13 @@ class TrialConfig(Strict):
     bootstrap: PositiveInt
 
 
+class ComparisonConfig(Strict):
+    """Phantoms that are held against real CT of head and neck."""
+
+    n_people: PositiveInt = 76  # on each side, at most
+    spacing_mm: PositiveFloat = 5.0  # no finer than the patients' voxels, which are up to 5.1 mm in the axial plane
+
+
 class SlidingWindow(Strict):
     image_patch: Triple  # voxels; decoding walks the same windows in latent space
     overlap: Fraction
@@ -200,6 +207,7 @@ class Profile(Strict):
     slice_regressor: SliceRegressorConfig
     synthesis: SynthesisConfig
     trial: TrialConfig
+    comparison: ComparisonConfig = ComparisonConfig()  # weights released before it was there do not name it
 
     @model_validator(mode="after")
     def _latent_grids_agree(self):

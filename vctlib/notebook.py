@@ -17,6 +17,7 @@ _MADE_BY = {
     "cohorts/reference": "01_make_reference_cohort",
     "cohorts/reconstructed": "08_reconstruct_people",
     "cohorts/synthetic": "09_synthesize_people",
+    "tables/reference_measured.csv": "02_measure_reference_cohort",
     "tables/reference_segmented.csv": "08_reconstruct_people",
     "tables/reconstructed_segmented.csv": "08_reconstruct_people",
     "tables/reconstruction_quality.csv": "08_reconstruct_people",

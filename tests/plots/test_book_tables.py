@@ -7,9 +7,11 @@ import pytest
 from vctlib.errors import InputError
 from vctlib.metrics.intervals import Estimate
 from vctlib.plots.book_tables import (
+    DASH,
     conditioning_beside_paper,
     frechet_by_plane,
     organ_table,
+    published_table,
     reconstruction_beside_paper,
     training_table,
 )
@@ -86,3 +88,32 @@ def test_frechet_has_a_row_a_plane_in_the_order_given():
         ["sagittal", "9", "0.00", "1.00", "2.00"],
         ["axial", "9", "10.00", "11.00", "12.00"],
     ]
+
+
+def test_published_values_stand_beside_ours_with_their_source():
+    ratios = pd.DataFrame(
+        [
+            {"quantity": "liver_mass_g", "sex": "male", "n": 3, "ours": 1890.0, "published": 1800.0}
+            | {
+                "published_sd": np.nan,
+                "ratio": 1.05,
+                "low": 1.0,
+                "high": 1.1,
+                "source": "icrp89",
+                "about": "without blood",
+            },
+            {"quantity": "muscle_percent", "sex": "female", "n": 0, "ours": np.nan, "published": 30.6}
+            | {
+                "published_sd": 5.5,
+                "ratio": np.nan,
+                "low": np.nan,
+                "high": np.nan,
+                "source": "janssen2000",
+                "about": "MRI",
+            },
+        ]
+    )
+    first, second = published_table(ratios).to_dict("records")
+    assert first["Ratio [95% CI]"] == "1.05 [1.00, 1.10]" and first["Published (SD)"] == "1800.0"
+    assert first["Source"] == "{cite:t}`icrp89`; without blood"
+    assert second["Published (SD)"] == "30.6 (5.5)" and second["Phantoms"] == DASH

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from vctlib.sources.phantom.body import mesh_volume, rest_body
 from vctlib.sources.phantom.geometry import rotation, unit
 from vctlib.sources.phantom.kinematics import forward_kinematics, move_joints, skin
-from vctlib.sources.phantom.pose import TRUNK, pose_body
+from vctlib.sources.phantom.pose import CHEST, TRUNK, pose_body
+from vctlib.sources.phantom.supine import DEEPEST_MM, lay_on_table
 from vctlib.sources.phantom.template import load_template
 
 
@@ -66,6 +68,55 @@ def test_bones_keep_their_lengths_and_hands_lie_before_the_trunk(template, rest,
         assert sign * elbow[0] > sign * wrist[0]  # the forearm runs inwards
         foot, toe = body.joint(f"foot.{side}"), body.joint(f"toe3-1.{side}")
         assert unit(toe - foot)[2] < -0.5  # pointed
+
+
+@pytest.fixture(scope="module")
+def bodies(template):
+    """Thin, average and heavy people, posed."""
+    people = ("female", 30, 1650, 36e6, 46e6), ("male", 40, 1760, 62e6, 78e6), ("female", 80, 1550, 55e6, 112e6)
+    return [pose_body(template, rest_body(template, *who), np.random.default_rng(1)) for who in people]
+
+
+def test_bodies_lie_on_a_plane(template, bodies):
+    for body in bodies:
+        table = body.outer[:, 1].max()
+        chest, seat = (body.outer[template.in_region(*names), 1] for names in (CHEST, ("pelvis", "spine05", "upperleg")))
+        for part in (chest, seat):
+            assert (part > table - 3).sum() >= 5  # not one point but a patch
+        for side in "LR":
+            assert body.outer[template.in_region(f"foot.{side}"), 1].max() > table - 15
+
+
+def test_forearms_rest_on_the_trunk(template, bodies):
+    for body in bodies:
+        trunk = body.outer[template.in_region(*TRUNK)]
+        for side in "LR":
+            arm = template.in_region("lowerarm", "wrist") & np.char.endswith(template.vertex_region, side)
+            assert cKDTree(trunk).query(body.outer[arm])[0].min() < 25  # vertices lie some 2 cm apart
+            elbow = body.joint(f"lowerarm01.{side}")
+            beside = trunk[np.abs(trunk[:, 2] - elbow[2]) < 30]
+            assert elbow[1] > beside[:, 1].min()  # not in the air before the trunk
+            assert abs(elbow[0]) < np.abs(beside[:, 0]).max() + 140
+
+
+def test_pressing_keeps_order_and_leaves_the_front_alone():
+    rng = np.random.default_rng(0)
+    skin = rng.uniform([-200, -100, 0], [200, 130, 900], (4000, 3))
+    table = lay_on_table(skin, 100.0)
+    line = np.stack([np.full(200, 10.0), np.linspace(-100, 130, 200), np.full(200, 400.0)], 1)
+    pressed = table.press(line)
+    assert (np.diff(pressed[:, 1]) >= 0).all() and pressed[:, 1].max() <= 100
+    front = line[:, 1] < 100 - DEEPEST_MM
+    np.testing.assert_array_equal(pressed[front], line[front])
+    np.testing.assert_array_equal(pressed[:, [0, 2]], line[:, [0, 2]])
+
+
+def test_necks_take_less_of_the_fat_than_bellies(template):
+    lean, heavy = (rest_body(template, "male", 50, 1760, 62e6, total) for total in (66e6, 125e6))
+    moved = np.linalg.norm(heavy.outer_vertices - lean.outer_vertices, axis=1)
+    belly = moved[template.in_region("spine04")].mean()
+    assert moved[template.in_region("neck")].mean() < 0.25 * belly
+    assert moved[template.in_region("spine01")].mean() < 0.45 * belly
 
 
 def test_either_arm_can_be_on_top(template, rest):

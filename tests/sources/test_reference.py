@@ -25,6 +25,18 @@ def test_the_profile_decides_the_source(tmp_path, monkeypatch):
     assert made["rates"] == {"ascites": 0.3}
 
 
+def test_compared_phantoms_are_others_on_a_grid_of_the_same_extent(tmp_path, monkeypatch):
+    made = {}
+    monkeypatch.setattr(reference, "make_phantom_cohort", lambda out, people, **how: made.update(how, people=people))
+    profile = load_profile("smoke", {"comparison": {"n_people": 4, "spacing_mm": 5.0}})
+    reference.make_compared(profile, tmp_path, seed=1)
+    assert made["grid"] == [154, 103, 410]  # 768 x 512 x 2048 mm in voxels of 5 mm, rounded up
+    assert made["spacing_mm"] == 5.0 and made["scanner"].n_angles is None and len(made["people"]) == 4
+    compared = made["people"]["weight_kg"]
+    reference.make_reference(profile.cohort, tmp_path, seed=0)
+    assert not set(compared) & set(made["people"]["weight_kg"])
+
+
 @pytest.mark.parametrize(
     ("changes", "paths", "message"),
     [

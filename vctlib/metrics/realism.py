@@ -31,6 +31,12 @@ class _LastBlock(nn.Module):
         return self.backbone.stages(slices)[-1].mean((2, 3))
 
 
+def plane_features(volumes: Sequence[np.ndarray], n_slices: int = 1) -> dict[str, np.ndarray]:
+    """Features (people, slices, 320) by plane, of `n_slices` slices of the middle third of volumes (x, y, z; HU)."""
+    extractor = backbone_extractor(_LastBlock().to(device()))
+    return {plane: slice_features(volumes, extractor, plane, n_slices=n_slices) for plane in PLANES}
+
+
 def frechet_table(
     volumes: Mapping[str, Sequence[np.ndarray]], *, reference: str = "reference", draws: int = 5, seed: int = 0
 ) -> pd.DataFrame:
@@ -38,10 +44,10 @@ def frechet_table(
 
     `volumes`: cohort name -> CTs (x, y, z; HU). Columns plane, pair, distance, n (people on each side), name.
     """
-    extractor = backbone_extractor(_LastBlock().to(device()))
+    by_plane = {name: plane_features(items) for name, items in volumes.items()}
     rows = []
     for plane in PLANES:
-        features = {name: slice_features(items, extractor, plane)[:, 0] for name, items in volumes.items()}
+        features = {name: own[plane][:, 0] for name, own in by_plane.items()}
         half = len(features[reference]) // 2
         found = {"reference_to_itself": real_to_real(features[reference], half, draws, seed)}
         for name in features:

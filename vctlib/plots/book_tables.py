@@ -128,3 +128,23 @@ def _with_sd(mean: float, sd: float) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return DASH if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def published_table(ratios: pd.DataFrame) -> pd.DataFrame:
+    """Phantoms beside published values as text for a page of the book, from `metrics.published.beside_published`."""
+    rows = []
+    for row in ratios.to_dict("records"):
+        interval = f"{_number(row['ratio'], 2)} [{_number(row['low'], 2)}, {_number(row['high'], 2)}]"
+        rows.append(
+            {
+                "Quantity": row["quantity"].replace("_", " "),
+                "Sex": row["sex"],
+                "n": _number(row["n"], 0),
+                "Phantoms": _number(row["ours"], 1),
+                "Published (SD)": _number(row["published"], 1)
+                + ("" if pd.isna(row["published_sd"]) else f" ({_number(row['published_sd'], 1)})"),
+                "Ratio [95% CI]": interval,
+                "Source": f"{{cite:t}}`{row['source']}`; {row['about']}",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,9 +1,12 @@
 """The reference cohort that a profile asks for, from whichever source it names."""
 
+from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 from vctlib.cohort import Cohort
 from vctlib.cohort_config import CohortConfig, ScannerConfig
+from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.sources.nifti import import_nifti_cohort
 from vctlib.sources.phantom.cohort import make_phantom_cohort
@@ -70,4 +73,24 @@ def make_reference(
         max_minutes=max_minutes,
         test_fraction=config.test_fraction,
         rates=None if config.conditions == "none" else config.conditions,
+    )
+
+
+def make_compared(profile: Profile, out: Path, seed: int, *, max_minutes: float | None = None) -> Cohort:
+    """Make (or go on making) the phantoms that are held against real CT, at the spacing of `profile.comparison`.
+
+    Through the profile's scanners with as many views as sampling theory asks for, on a grid of the same extent.
+    """
+    config, spacing = profile.cohort, profile.comparison.spacing_mm
+    grid = [ceil(size * old / spacing) for size, old in zip(config.grid, config.spacing_mm, strict=True)]
+    scanner = ScanProtocol() if config.scanner is None else replace(protocol_of(config.scanner), n_angles=None)
+    return make_phantom_cohort(
+        out,
+        draw_people(profile.comparison.n_people, seed),
+        spacing_mm=spacing,
+        grid=grid,
+        seed=seed,
+        scanner=scanner,
+        name="compared",
+        max_minutes=max_minutes,
     )

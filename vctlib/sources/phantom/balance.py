@@ -54,9 +54,7 @@ def solve_balance(fixed: FixedParts, person: Person, seed: int) -> Balance:
     for _ in range(30):
         muscle = muscle_share * mass / g_muscle
         between = between_share * muscle
-        visceral = np.clip(
-            (visceral_share * fat_share * mass - fixed.fat_g) / g_visceral, 0, MAX_CAVITY_FAT * fixed.free_in_cavity_ml
-        )
+        visceral = np.clip(visceral_share * fat_share * mass / g_visceral, 0, MAX_CAVITY_FAT * fixed.free_in_cavity_ml)
         rest_of_fat = fat_share * mass - fixed.fat_g - fixed.other_fat_g - visceral * g_visceral - between * g_between
         subcutaneous = max(rest_of_fat, 0) / g_subcutaneous
         other = fixed.free_ml - gas - muscle - between - visceral - subcutaneous

@@ -14,6 +14,10 @@ from vctlib.sources.phantom.template import HEAD_JOINTS, Template
 MUSCLE_RANGE = (-0.5, 1.6)  # how far the template may be followed along each direction, in corners of the template
 FAT_RANGE = (-0.1, 2.5)
 HEAD_GROWTH = 0.4  # exponent of height that the size of the head follows
+# Where the template's heavy corner is followed less far, in corners: beyond, necks vanish and backs hunch. Choices.
+LIMITS = {"head": 0.7, "eye": 0.7, "neck": 0.55, "clavicle": 0.7, "shoulder": 0.8, "spine01": 1.0, "spine02": 1.5, "upperarm01": 1.3,
+          "wrist": 0.8, "metacarpal": 0.8, "finger": 0.8, "foot": 0.9, "toe": 0.9, "lowerleg02": 1.3}  # fmt: skip
+ELSEWHERE = 8.0
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,13 @@ def rest_body(
         [template.corner(kind, sex, age_years, *corner) for kind in "vb"] for corner in ((0, 0), (1, 1), (1, 0))
     )
 
+    limits = _limits(template)
+
     def shape(muscle: float, fatness: float) -> tuple[np.ndarray, np.ndarray]:
-        corners = zip(slim, muscular, fat, strict=True)
-        vertices, joints = (s + muscle * (m - s) + fatness * (f - s) for s, m, f in corners)
+        corners = zip(slim, muscular, fat, limits, strict=True)
+        vertices, joints = (
+            s + _bounded(muscle, limit) * (m - s) + _bounded(fatness, limit) * (f - s) for s, m, f, limit in corners
+        )
         vertices, joints = _size_head(template, vertices, joints, height_mm)
         to_height = height_mm / np.ptp(vertices[:, 2])
         return vertices * to_height, joints * to_height
@@ -53,6 +61,26 @@ def rest_body(
     muscle = _solve(lambda value: excess(value, 0.0, lean_volume_mm3), MUSCLE_RANGE)
     fatness = _solve(lambda value: excess(muscle, value, total_volume_mm3), FAT_RANGE)
     return RestBody(*shape(muscle, 0.0), *shape(muscle, fatness))
+
+
+def _limits(template: Template) -> tuple[np.ndarray, np.ndarray]:
+    """How far every vertex (n, 1) and joint (104, 1) may follow a direction of the template: smooth over the skin."""
+    slack = np.full(len(template.vertex_region), 1 / ELSEWHERE)
+    for region, limit in LIMITS.items():
+        slack[template.in_region(region)] = 1 / limit
+    for _ in range(40):
+        slack = template.neighbour_mean @ slack
+    joints = np.full(len(template.joint_names), 1 / ELSEWHERE)
+    for number, name in enumerate(template.joint_names):
+        own = template.vertex_region == name
+        if own.any():
+            joints[number] = slack[own].mean()
+    return 1 / slack[:, None], 1 / joints[:, None]
+
+
+def _bounded(amount: float, limit: np.ndarray) -> np.ndarray:
+    """An amount that grows ever more slowly and stays under its limit."""
+    return limit * np.tanh(amount / limit)
 
 
 def _size_head(template: Template, vertices: np.ndarray, joints: np.ndarray, height_mm: float):

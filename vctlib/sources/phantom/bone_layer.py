@@ -16,7 +16,8 @@ _THICKNESS = np.geomspace(0.02, 1.0, 40)  # half thickness in half voxels
 @dataclass(frozen=True)
 class Bones:
     """Voxels that hold bone: `voxels` (k,) numbers on the canvas, `labels` (k,), `cortex` and `marrow` (k,) shares of
-    the voxel from 0 to 1, `main` (k,) whether the label map calls the voxel bone, `depth` (k,) mm under the surface."""
+    the voxel from 0 to 1, `main` (k,) whether the label map calls the voxel bone, `depth` (k,) mm under the surface,
+    `cortex_mm` (k,) thickness of the compact bone there."""
 
     voxels: np.ndarray
     labels: np.ndarray
@@ -24,11 +25,13 @@ class Bones:
     marrow: np.ndarray
     main: np.ndarray
     depth: np.ndarray
+    cortex_mm: np.ndarray
 
 
 class BoneLayer:
     """What is known of every voxel (n,) while bones are painted: the bone it lies deepest in and how deep, half the
-    thickness and kind of the primitive there, and its depth in the next bone, for the joint between the two."""
+    thickness and kind of the primitive there and its cortex if it has one of its own (mm), and its depth in the next
+    bone, for the joint between the two."""
 
     def __init__(self, n: int, spacing: float):
         self.spacing = spacing
@@ -36,14 +39,18 @@ class BoneLayer:
         self.depth, self.rival = (np.full(n, FAR, np.float32) for _ in range(2))
         self.half_thickness = np.ones(n, np.float32)
         self.kind = np.full(n, PLATE, np.uint8)
+        self.cortex = np.full(n, np.nan, np.float32)
 
-    def add(self, label, voxels: np.ndarray, distance: np.ndarray, half_thickness, kind: int = PLATE) -> None:
+    def add(self, label, voxels: np.ndarray, distance: np.ndarray, half_thickness, kind=PLATE, cortex=np.nan) -> None:
         """Add a primitive: `distance` (m,) mm outside its surface at some voxels, `half_thickness` mm at its middle.
 
-        `label` and `half_thickness` are one for all voxels, or (m,).
+        `cortex` is the thickness (mm) of its compact bone, NaN for the bone's own. `label`, `half_thickness`, `kind`
+        and `cortex` are one for all voxels, or (m,).
         """
         near = distance < self.spacing
-        label, half_thickness = (np.broadcast_to(v, near.shape)[near] for v in (label, half_thickness))
+        label, half_thickness, kind, cortex = (
+            np.broadcast_to(v, near.shape)[near] for v in (label, half_thickness, kind, cortex)
+        )
         voxels, depth = voxels[near], -distance[near].astype(np.float32)
         old, old_label = self.depth[voxels], self.label[voxels]
         other = (old_label != label) & (old_label > 0)
@@ -52,7 +59,8 @@ class BoneLayer:
         self.rival[voxels] = np.where(other, np.maximum(self.rival[voxels], loser), self.rival[voxels])
         won = voxels[deeper]
         self.label[won], self.depth[won] = label[deeper], depth[deeper]
-        self.half_thickness[won], self.kind[won] = half_thickness[deeper], kind
+        self.half_thickness[won], self.kind[won] = half_thickness[deeper], kind[deeper]
+        self.cortex[won] = cortex[deeper]
 
     def carve(self, voxels: np.ndarray, distance: np.ndarray) -> None:
         """Take away the bone inside a hollow: `distance` (m,) mm outside of it."""
@@ -66,12 +74,12 @@ class BoneLayer:
             distance = np.square(positions - np.asarray(point, np.float32)).sum(1)
             nearest = int(np.where(count[visible] == 1, np.inf, distance).argmin())
             self.label[nearest], self.depth[nearest], self.rival[nearest] = label, self.spacing / 2, FAR
-            self.half_thickness[nearest], self.kind[nearest] = self.spacing / 2, PLATE
+            self.half_thickness[nearest], self.kind[nearest], self.cortex[nearest] = self.spacing / 2, PLATE, np.nan
 
     def settle(self, skin_depth: np.ndarray, cortex_mm: np.ndarray, joint_mm: float, under_skin_mm: float) -> Bones:
         """Shares of bone from depths, at least `under_skin_mm` under the skin and with a gap between two bones.
 
-        `skin_depth` (n,) mm, `cortex_mm` (256,) by label. Of every bone, the fullest voxels are `main`, as many as
+        `skin_depth` (n,) mm, `cortex_mm` (256,) by label, for what was added without its own. Of every bone, the fullest voxels are `main`, as many as
         the bone fills.
         """
         depth = np.minimum(self.depth, (self.depth - self.rival - joint_mm) / 2)
@@ -81,11 +89,12 @@ class BoneLayer:
         depth, labels = depth[voxels], self.label[voxels]
         thickness, kind = self.half_thickness[voxels], self.kind[voxels]
         bone = share_of_voxel(depth, thickness, kind, half)
-        inner = share_of_voxel(depth - cortex_mm[labels], thickness - cortex_mm[labels], kind, half)
+        cortex = np.where(np.isnan(self.cortex[voxels]), cortex_mm[labels], self.cortex[voxels])
+        inner = share_of_voxel(depth - cortex, thickness - cortex, kind, half)
         inner = np.minimum(inner, bone)
         kept = bone > 1e-3
-        voxels, labels, bone, inner, depth = (v[kept] for v in (voxels, labels, bone, inner, depth))
-        return Bones(voxels, labels, bone - inner, inner, fullest(labels, bone), depth)
+        voxels, labels, bone, inner, depth, cortex = (v[kept] for v in (voxels, labels, bone, inner, depth, cortex))
+        return Bones(voxels, labels, bone - inner, inner, fullest(labels, bone), depth, cortex)
 
 
 def share_of_voxel(depth: np.ndarray, thickness: np.ndarray, kind: np.ndarray, half: float) -> np.ndarray:

@@ -9,15 +9,15 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.abdominal_organs import Cavity, pelvic_y
 from vctlib.sources.phantom.canvas import Canvas, random_stream
+from vctlib.sources.phantom.cavity import Cavity, pelvic_y
 from vctlib.sources.phantom.landmarks import L1, L5, Landmarks
 
 STEP_MM = 5.0  # between points of a path
 COLON_RADII = (27, 26, 24, 21, 19, 20, 17, 15, 14, 14, 13, 15, 16, 17, 15)  # at the turns below, mm
 HAUSTRUM_MM, HAUSTRUM_DEPTH = 34.0, 0.16  # length of a pouch of the colon, and how much it bulges
 COIL_RADIUS, COIL_SPACING = 12.0, 33.0  # of the small bowel, mm
-MAX_COILS = 90
+MAX_COILS = 70  # times the spacing is the length of the small bowel in a body lying still, some 2.3 m
 SMALL, LARGE = 0, 1
 
 
@@ -44,11 +44,11 @@ class Bowel:
         return best, outside
 
 
-def find_bowel(canvas: Canvas, landmarks: Landmarks, cavity: Cavity) -> Bowel:
-    """The paths in a person's cavity, round the organs that are painted already."""
+def find_bowel(canvas: Canvas, landmarks: Landmarks, cavity: Cavity, room: np.ndarray) -> Bowel:
+    """The paths in a person's cavity; the small bowel keeps to the voxels `room` that organs leave."""
     rng = random_stream(canvas.seed, "bowel")
     colon, colon_radius = _colon(landmarks, cavity, rng)
-    coils = _coils(canvas, landmarks, cavity, colon, colon_radius, rng)
+    coils = _coils(canvas, landmarks, cavity, room, colon, colon_radius, rng)
     points = np.concatenate([coils, colon])
     radius = np.concatenate([np.full(len(coils), COIL_RADIUS * landmarks.scale), colon_radius])
     part = np.repeat([SMALL, LARGE], [len(coils), len(colon)])
@@ -75,7 +75,7 @@ def _colon(landmarks: Landmarks, cavity: Cavity, rng: np.random.Generator) -> tu
     loop = rng.uniform(-15, 25) * scale  # of the sigmoid
 
     def at(side: float, share: float, z: float) -> np.ndarray:
-        """A point at a share of the cavity's half width to the left (right: negative) and of its depth from the back."""
+        """A point at shares of the cavity's half width to the left (right: negative) and of its depth from the back."""
         half_width, front, back = cavity.section(np.array([z]))
         return np.array([side * half_width[0], back[0] + share * (front[0] - back[0]), z])
 
@@ -107,16 +107,22 @@ def _colon(landmarks: Landmarks, cavity: Cavity, rng: np.random.Generator) -> tu
     return points, radius * size * pouches
 
 
-def _coils(canvas, landmarks, cavity, colon, colon_radius, rng) -> np.ndarray:
+def _coils(canvas, landmarks, cavity, room, colon, colon_radius, rng) -> np.ndarray:
     """A path through anchors that fill the room between the other organs, from left of the spine to the caecum."""
     scale = landmarks.scale
     low, high = landmarks.hip_z + 12 * scale, landmarks.spine[L1 + 1, 2] + 5 * scale
     points = rng.uniform([-160, 0, low], [160, 1, high], (2500, 3)) * [scale, 1, 1]
-    _, front, back = cavity.section(points[:, 2])
+    half_width, front, back = cavity.section(points[:, 2])
     points[:, 1] = back + points[:, 1] * (front - back)
     to_colon, nearest = cKDTree(colon).query(points)
-    open_to_bowel = (cavity.radius_at(points) < 0.84) & (to_colon > colon_radius[nearest] + COIL_RADIUS * scale)
-    points = points[open_to_bowel & canvas.is_free_at(points)]
+    open_to_bowel = (cavity.radius_at(points) < 0.84) & (np.abs(points[:, 0]) < 0.66 * half_width)
+    open_to_bowel &= to_colon > colon_radius[nearest] + COIL_RADIUS * scale
+    points = points[open_to_bowel & canvas.are_in(points, room)]
+    # The mesentery holds the coils together: they fill the room from its middle.
+    middle = np.array([10 * scale, np.median(points[:, 1]) if len(points) else 0.0, low + 0.42 * (high - low)])
+    points = points[
+        np.argsort(np.linalg.norm((points - middle) * [0.8, 1.0, 0.8], axis=1) // (45 * scale), kind="stable")
+    ]
     anchors = _spread(points, COIL_SPACING * scale)
     if len(anchors) < 4:
         return np.zeros((0, 3))

@@ -12,7 +12,7 @@ import scipy.ndimage as ndi
 
 from vctlib.anatomy import TOTAL
 from vctlib.sources.phantom.bone_layer import BALL, PLATE, ROD, BoneLayer, Bones, fullest, share_of_voxel
-from vctlib.sources.phantom.geometry import capsule_distance, ellipsoid_radius, plate_distance
+from vctlib.sources.phantom.geometry import capsule_distance, ellipsoid_radius, plate_position
 from vctlib.sources.phantom.voxelize import Grid
 
 LABEL = {name: number for number, name in TOTAL.items()}
@@ -79,12 +79,12 @@ class Canvas:
         x, y = self.positions[first:last, 0], self.positions[first:last, 1]
         return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])) + first
 
-    def is_free_at(self, points: np.ndarray) -> np.ndarray:
-        """Boolean (m,): whether the voxels at points (m, 3) are in the body and free."""
-        free = np.zeros(self.grid.shape, bool)
-        free[tuple(self.index[self.free].T)] = True
+    def are_in(self, points: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+        """Boolean (m,): whether points (m, 3) lie in one of some voxels."""
+        wanted = np.zeros(self.grid.shape, bool)
+        wanted[tuple(self.index[voxels].T)] = True
         index = np.rint((points - self.grid.origin) / self.spacing).astype(int)
-        return free[tuple(np.clip(index, 0, np.array(self.grid.shape) - 1).T)]
+        return wanted[tuple(np.clip(index, 0, np.array(self.grid.shape) - 1).T)]
 
     def around(self, points, radius: float) -> np.ndarray:
         """Numbers of the voxels within the points' bounding box, widened by `radius`."""
@@ -167,15 +167,24 @@ class Canvas:
             self.labels[voxels[chosen]] = LABEL[name]
         return voxels[chosen]
 
-    def bone_capsule(self, name: str, start, end, start_radius: float, end_radius: float) -> None:
+    def bone_capsule(self, name: str, start, end, start_radius: float, end_radius: float, cortex=None) -> None:
+        """A rod; `cortex` (start, end) mm, where the bone's own thickness of compact bone does not hold."""
         near = self.around([start, end], max(start_radius, end_radius) + 2 * self.spacing)
-        distance = capsule_distance(self.positions[near], start, end, start_radius, end_radius)
-        self.bone_layer.add(LABEL[name], near, distance, (start_radius + end_radius) / 2, ROD)
+        points = self.positions[near]
+        distance = capsule_distance(points, start, end, start_radius, end_radius)
+        radius = (start_radius + end_radius) / 2
+        if cortex is None:
+            self.bone_layer.add(LABEL[name], near, distance, radius, ROD)
+            return
+        axis = np.asarray(end, np.float32) - np.asarray(start, np.float32)
+        along = np.clip((points - np.asarray(start, np.float32)) @ axis / max(float(axis @ axis), 1e-6), 0, 1)
+        thickness = cortex[0] + (cortex[1] - cortex[0]) * along
+        self.bone_layer.add(LABEL[name], near, distance, radius, ROD, thickness)
 
     def bone_plate(self, name: str, a, b, c, half_thickness: float) -> None:
         near = self.around([a, b, c], half_thickness + 2 * self.spacing)
-        distance = plate_distance(self.positions[near], a, b, c, half_thickness)
-        self.bone_layer.add(LABEL[name], near, distance, half_thickness, PLATE)
+        distance, at_edge = plate_position(self.positions[near], a, b, c)
+        self.bone_layer.add(LABEL[name], near, distance - half_thickness, half_thickness, np.where(at_edge, ROD, PLATE))
 
     def bone_ball(self, name: str, centre, radii) -> None:
         radii = np.broadcast_to(np.asarray(radii, float), 3)

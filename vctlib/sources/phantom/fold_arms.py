@@ -1,13 +1,57 @@
-"""Find joint rotations that lay a forearm across the trunk without the arm cutting through it."""
+"""Find joint rotations that lay a forearm across the trunk: resting on it, the elbow beside it.
+
+Angles, ranges and weights are choices; the paper says only that the arms are folded over the chest, and that either
+one may be on top (killeen2025, section on data).
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.geometry import frame, rotation, unit
+from vctlib.sources.phantom.geometry import capsule_distance, frame, rotation, unit
 
-# Wrist beyond the midline (negative: on the other side), as a fraction of the forearm's length; the first is preferred.
-WRIST_OFFSETS = (-0.02, 0.10, 0.22, 0.36, 0.50)
-HEIGHT_SHIFTS = (0.0, 0.1, -0.1)  # of the wrist, in upper arms' lengths
-ELBOW_ANGLES = np.linspace(0, 2 * np.pi, 36, endpoint=False)  # on the circle that the elbow may move on
+WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)  # wrist beyond the midline (+: own side), in forearm lengths
+WRIST_HEIGHTS = (0.0, 0.08, -0.08, 0.16, -0.16)  # in upper arms' lengths
+ELBOW_ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)  # on the circle that the elbow may move on
+SINK_MM, SINK_SHARE = 4.0, (0.45, 0.25)  # how far upper arm and forearm sink in: mm, and shares of their radii
+
+
+@dataclass
+class Obstacles:
+    """What arms lie on: a surface with outward normals (n, 3), and the limbs that already lie there."""
+
+    points: np.ndarray
+    normals: np.ndarray
+    table_y: float
+    limbs: list[tuple[np.ndarray, np.ndarray, float, float]] = field(default_factory=list)
+
+    def __post_init__(self):
+        self._tree = cKDTree(self.points)
+        front = self.normals[:, 1] < -0.3
+        self._front, self._front_tree = self.points[front], cKDTree(self.points[front][:, [0, 2]])
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """mm from points (..., 3) to the surface, negative inside."""
+        flat = points.reshape(-1, 3)
+        _, nearest = self._tree.query(flat, k=3)
+        distance = np.einsum("nki,nki->nk", flat[:, None] - self.points[nearest], self.normals[nearest]).mean(1)
+        for limb in self.limbs:
+            distance = np.minimum(distance, capsule_distance(flat, *limb))
+        return distance.reshape(points.shape[:-1])
+
+    def front(self, x: float, z: float, radius: float) -> float:
+        """y at which a limb of that radius rests in front of the surface."""
+        distance, nearest = self._front_tree.query([x, z], k=4)
+        y = np.average(self._front[nearest, 1], weights=1 / (distance + 5)) - radius
+        for start, end, r0, r1 in self.limbs:
+            spots = start + (end - start) * np.linspace(0, 1, 24)[:, None]
+            reach = radius + np.linspace(r0, r1, 24)
+            beside = np.hypot(spots[:, 0] - x, spots[:, 2] - z)
+            over = beside < reach
+            if over.any():
+                y = min(y, (spots[over, 1] - np.sqrt(reach[over] ** 2 - beside[over] ** 2)).min())
+        return float(y)
 
 
 def fold_arm(
@@ -15,31 +59,46 @@ def fold_arm(
     index: dict[str, int],
     suffix: str,
     sign: int,
-    trunk: np.ndarray,
-    on_top: bool,
-    rng: np.random.Generator,
+    radii: tuple[float, float, float],
+    obstacles: Obstacles,
+    aim: tuple[float, float],
 ) -> dict[int, np.ndarray]:
-    """Rotations of upper arm, forearm and wrist by joint number; empty if the arm reaches no wrist position.
+    """Rotations of upper arm, forearm and hand by joint number; empty if the arm reaches no place on the trunk.
 
-    `joints` (n, 3) at rest and `trunk` (m, 3) vertices in mm; `suffix` "L" or "R", `sign` of x on that side; `on_top`
-    leaves room for the other forearm below. `rng` draws the height.
+    `joints` (n, 3) at rest in mm; `suffix` "L" or "R", `sign` of x on that side; `radii` of upper arm, elbow and wrist
+    in mm; `aim`: the wrist's wanted place, as `WRIST_BESIDE` and in upper arms' lengths below the shoulder. The folded
+    forearm and hand become one of the obstacles.
     """
-    at = {name: joints[index[f"{name}.{suffix}"]] for name in ("upperarm01", "lowerarm01", "wrist", "finger3-2")}
-    shoulder, elbow, wrist = at["upperarm01"], at["lowerarm01"], at["wrist"]
-    radius = 0.024 * (joints[index["head"]][2] - joints[index["foot.L"]][2])
-    upper = np.linalg.norm(elbow - shoulder)
-    height = shoulder[2] - upper * rng.uniform(0.72, 0.95)
-    spine_y = joints[index["spine03"]][1]
-    found = _best_fold(shoulder, elbow, wrist, sign, height, trunk, radius, on_top, spine_y)
+    at = {name: joints[index[f"{name}.{suffix}"]] for name in ("upperarm01", "lowerarm01", "wrist")}
+    shoulder, elbow, wrist = at.values()
+    found = _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim)
     if found is None:
         return {}
     new_elbow, new_wrist = found
-    upper_turn = frame(new_elbow - shoulder, new_wrist - new_elbow) @ frame(elbow - shoulder, wrist - elbow).T
-    bend = _turn_between(upper_turn @ (wrist - elbow), new_wrist - new_elbow)
-    hand = bend @ upper_turn @ (at["finger3-2"] - wrist)
-    hand_turn = _turn_between(hand, unit(new_wrist - new_elbow) + np.array([0, 0.25, 0]))  # laid on the belly
-    names = (f"upperarm01.{suffix}", f"lowerarm01.{suffix}", f"wrist.{suffix}")
-    return {index[name]: turn for name, turn in zip(names, (upper_turn, bend, hand_turn), strict=True)}
+    fore = unit(new_wrist - new_elbow)
+    swing = _turn_between(elbow - shoulder, new_elbow - shoulder)
+    whole = frame(new_elbow - shoulder, new_wrist - new_elbow) @ frame(elbow - shoulder, wrist - elbow).T
+    twist = _angle_about(new_elbow - shoulder, whole @ swing.T)
+    bend = _turn_between(whole @ (wrist - elbow), fore)
+    # The hand lies flat: fingers along the surface, palm towards it.
+    normal = np.array([0.25 * np.clip(new_wrist[0] / 100, -1, 1), -1.0, 0.0])
+    fingers = joints[index[f"finger3-1.{suffix}"]] - wrist
+    across = joints[index[f"metacarpal1.{suffix}"]] - joints[index[f"metacarpal4.{suffix}"]]
+    palm = sign * np.cross(fingers, across)
+    normal = unit(normal)
+    along = unit(fore - normal * (fore @ normal) * 0.9)
+    hand = frame(along, -normal) @ frame(bend @ whole @ fingers, bend @ whole @ palm).T
+    roll = _angle_about(fore, hand)
+    obstacles.limbs.append((new_elbow, new_wrist, radii[1], radii[2]))
+    fingertips = new_wrist + 0.6 * np.linalg.norm(elbow - wrist) * along
+    obstacles.limbs.append((new_wrist, fingertips, 0.8 * radii[2], 8.0))
+    upper_axis, turn = new_elbow - shoulder, {}
+    turn["upperarm01"] = rotation(upper_axis, 0.4 * twist) @ swing
+    turn["upperarm02"] = rotation(upper_axis, 0.6 * twist)
+    turn["lowerarm01"] = bend
+    turn["lowerarm02"] = rotation(fore, 0.6 * roll)
+    turn["wrist"] = hand @ rotation(fore, -0.6 * roll)
+    return {index[f"{name}.{suffix}"]: matrix for name, matrix in turn.items()}
 
 
 def _turn_between(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -51,30 +110,36 @@ def _turn_between(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return rotation(axis, np.arccos(np.clip(source @ target, -1, 1)))
 
 
-def _best_fold(shoulder, elbow, wrist, sign, height, trunk, radius, on_top, spine_y):
+def _angle_about(axis: np.ndarray, turn: np.ndarray) -> float:
+    """The part of a rotation that turns about an axis, radians."""
+    axis = unit(axis)
+    half_sine = axis @ [turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]
+    return float(np.arctan2(half_sine, np.trace(turn) - axis @ turn @ axis))
+
+
+def _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim):
     """Elbow and wrist positions of the least cost, or None."""
     upper, fore = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
-    sections = _TrunkSections(trunk)
+    thickness = np.concatenate([np.linspace(radii[0], radii[1], 8), np.linspace(radii[1], radii[2], 8)])
+    gives_way = SINK_MM + np.repeat(SINK_SHARE, 8) * thickness
     best = None
-    for shift in HEIGHT_SHIFTS:
-        for offset in WRIST_OFFSETS:
-            x, z = sign * offset * fore, height + shift * upper
-            near = (np.abs(trunk[:, 2] - z) < 40) & (np.abs(trunk[:, 0] - x) < 40)
-            front = trunk[near, 1].min() if near.any() else -100.0
-            new_wrist = np.array([x, front - radius * (1.85 if on_top else 0.75), z])
-            reach = np.linalg.norm(new_wrist - shoulder)
-            if reach > 0.985 * (upper + fore):
-                continue
+    for beside in WRIST_BESIDE:
+        for shift in WRIST_HEIGHTS:
+            x, z = sign * beside * fore, shoulder[2] - upper * (aim[1] - shift)
+            new_wrist = np.array([x, obstacles.front(x, z, radii[2]), z])
             elbows = _elbow_circle(shoulder, new_wrist, upper, fore)
             elbows = elbows[elbows[:, 0] * sign >= shoulder[0] * sign * 0.8]
             if len(elbows) == 0:
                 continue
-            cost = 100 * sections.overlap(_along_arm(shoulder, elbows, new_wrist), radius)
-            cost += 40 * abs(offset - WRIST_OFFSETS[0]) + 0.02 * abs(shift * upper)
-            cost += 0.03 * np.maximum(0, elbows[:, 1] - spine_y)  # elbow behind the trunk
-            cost += 0.02 * np.maximum(0, front - elbows[:, 1])  # elbow in the air above it
-            cost += 0.06 * np.maximum(0, elbows[:, 2] - (shoulder[2] - 0.93 * upper))  # elbow raised
-            cost += 0.03 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0] * 1.25))  # elbow spread
+            outside = obstacles.distance(_along_arm(shoulder, elbows, new_wrist)) - thickness
+            cost = np.square(np.maximum(-gives_way - outside, 0)).sum(1) / 150
+            cost += 0.004 * np.maximum(outside[:, 8:], 0).sum(1)  # the forearm in the air
+            cost += 6 * abs(beside - aim[0]) + 6 * abs(shift)
+            cost += 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
+            cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
+            cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
+            cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
+            cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
             least = int(cost.argmin())
             if best is None or cost[least] < best[0]:
                 best = (cost[least], elbows[least], new_wrist)
@@ -82,8 +147,10 @@ def _best_fold(shoulder, elbow, wrist, sign, height, trunk, radius, on_top, spin
 
 
 def _elbow_circle(shoulder, wrist, upper: float, fore: float) -> np.ndarray:
-    """Elbow positions (k, 3) that keep both arm lengths."""
+    """Elbow positions (k, 3) that keep both arm lengths; none if the wrist is out of reach."""
     reach = np.linalg.norm(wrist - shoulder)
+    if not abs(upper - fore) < reach < 0.985 * (upper + fore):
+        return np.zeros((0, 3))
     axis = (wrist - shoulder) / reach
     along = (upper**2 - fore**2 + reach**2) / (2 * reach)
     circle_radius = np.sqrt(max(upper**2 - along**2, 0))
@@ -96,31 +163,6 @@ def _elbow_circle(shoulder, wrist, upper: float, fore: float) -> np.ndarray:
 def _along_arm(shoulder: np.ndarray, elbows: np.ndarray, wrist: np.ndarray) -> np.ndarray:
     """Points (k, 16, 3) along the upper arm (without the shoulder, which belongs to the trunk) and the forearm."""
     elbows = elbows[:, None]
-    on_upper = shoulder + (elbows - shoulder) * np.linspace(0.35, 1, 8)[:, None]
+    on_upper = shoulder + (elbows - shoulder) * np.linspace(0.4, 1, 8)[:, None]
     on_fore = elbows + (wrist - elbows) * np.linspace(0, 1, 8)[:, None]
     return np.concatenate([on_upper, on_fore], 1)
-
-
-class _TrunkSections:
-    """Elliptical cross-sections of the trunk by height."""
-
-    def __init__(self, trunk: np.ndarray, step: float = 5.0, half_window: float = 25.0):
-        by_height = trunk[np.argsort(trunk[:, 2])]
-        self.z = np.arange(by_height[0, 2], by_height[-1, 2] + step, step)
-        first = np.searchsorted(by_height[:, 2], self.z - half_window)
-        last = np.searchsorted(by_height[:, 2], self.z + half_window)
-        self.width, self.centre, self.depth = (np.full(len(self.z), np.nan) for _ in range(3))
-        for i in np.flatnonzero(last > first):
-            ring = by_height[first[i] : last[i]]
-            low, high = ring[:, 1].min(), ring[:, 1].max()
-            self.width[i], self.centre[i], self.depth[i] = np.abs(ring[:, 0]).max(), (low + high) / 2, (high - low) / 2
-
-    def overlap(self, points: np.ndarray, radius: float) -> np.ndarray:
-        """How deep points (k, n, 3) of a limb of that radius lie inside the trunk, summed over n: (k,)."""
-        slot = np.round((points[..., 2] - self.z[0]) / (self.z[1] - self.z[0])).astype(int)
-        known = (slot >= 0) & (slot < len(self.z))
-        slot = slot.clip(0, len(self.z) - 1)
-        across = points[..., 0] / (self.width[slot] + radius * 0.9)
-        deep = (points[..., 1] - self.centre[slot]) / (self.depth[slot] + radius * 0.9)
-        inside = np.maximum(0, 1 - np.hypot(across, deep))
-        return np.where(known & np.isfinite(inside), inside, 0).sum(1)

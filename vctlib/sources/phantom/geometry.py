@@ -29,6 +29,17 @@ def outward(scale: float, sign: int) -> Callable[[float, float, float], np.ndarr
     return lambda x, y, z: factors * np.array([x, y, z])
 
 
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Outward unit normals (n, 3) of a mesh's vertices."""
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    of_face = np.cross(b - a, c - a)
+    normals = np.zeros_like(vertices)
+    for i in range(3):
+        for axis in range(3):
+            normals[:, axis] += np.bincount(faces[:, i], of_face[:, axis], len(vertices))
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+
+
 def capsule_distance(points: np.ndarray, start, end, start_radius: float, end_radius: float) -> np.ndarray:
     """Distance in mm (negative inside) from points (n, 3) to a rounded cone between two points."""
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
@@ -40,13 +51,21 @@ def capsule_distance(points: np.ndarray, start, end, start_radius: float, end_ra
 
 def plate_distance(points: np.ndarray, a, b, c, half_thickness: float) -> np.ndarray:
     """Distance in mm (negative inside) from points (n, 3) to a rounded triangular plate."""
+    return plate_position(points, a, b, c)[0] - half_thickness
+
+
+def plate_position(points: np.ndarray, a, b, c) -> tuple[np.ndarray, np.ndarray]:
+    """Distance in mm (n,) from points (n, 3) to a triangle, and boolean (n,) whether an edge of it is the nearest."""
     a, b, c = (np.asarray(corner, np.float32) for corner in (a, b, c))
     ba, cb, ac = b - a, c - b, a - c
     pa, pb, pc = points - a, points - b, points - c
     normal = unit(np.cross(ba, ac))
     sides = np.sign(pa @ np.cross(ba, normal)) + np.sign(pb @ np.cross(cb, normal)) + np.sign(pc @ np.cross(ac, normal))
-    to_edges = np.minimum(np.minimum(_edge_distance(pa, ba), _edge_distance(pb, cb)), _edge_distance(pc, ac))
-    return np.where(np.abs(sides) >= 2, np.abs(pa @ normal), to_edges) - half_thickness
+    at_edge = np.abs(sides) < 2
+    distance = np.abs(pa @ normal)
+    pa, pb, pc = pa[at_edge], pb[at_edge], pc[at_edge]
+    distance[at_edge] = np.minimum(np.minimum(_edge_distance(pa, ba), _edge_distance(pb, cb)), _edge_distance(pc, ac))
+    return distance, at_edge
 
 
 def _edge_distance(from_corner: np.ndarray, edge: np.ndarray) -> np.ndarray:

@@ -77,6 +77,16 @@ class Landmarks:
         """Width of the pelvis relative to a man's of the same height."""
         return 1.0 if self.male else 1.06
 
+    @property
+    def girth(self) -> float:
+        """Thickness of bones relative to the sizes in this folder: a choice that gives both sexes their bone mass."""
+        return 1.06 if self.male else 1.03
+
+    @property
+    def cortex_left(self) -> float:
+        """Share of the compact bone of youth that is left: women lose more of it after 50 years (a choice)."""
+        return 1 - (0.004 if self.male else 0.007) * max(0.0, self.age - 50)
+
     def joint(self, name: str) -> np.ndarray:
         return self.shoulders[name] if name in self.shoulders else self.body.joint(name)
 

@@ -1,82 +1,138 @@
-"""Paint the bones of the legs and feet."""
+"""Paint the bones of the legs and feet.
+
+Sizes are those of a man of 175 cm; every bone turns with the leg, whose front is where the foot points.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 
 from vctlib.sources.phantom.canvas import Canvas
-from vctlib.sources.phantom.geometry import outward, unit
+from vctlib.sources.phantom.geometry import unit
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.pelvis import hip_centre
 from vctlib.sources.phantom.pose import SIDES
 
+FOOT_MM = 170.0  # from the ankle forwards to the third toe in the foot that the sizes below belong to
+# Bones of the foot by centre and half axes: forwards and outwards of the ankle, down towards the sole.
+TARSALS = (
+    ((4, 0, 16), (25, 20, 15)), ((40, -5, 24), (18, 16, 14)),  # talus
+    ((66, -9, 30), (8, 20, 15)), ((67, 20, 47), (19, 14, 14)),  # navicular, cuboid
+    ((88, -22, 37), (13, 11, 15)), ((86, -4, 32), (11, 9, 13)), ((88, 12, 37), (12, 9, 14)),  # cuneiforms
+)  # fmt: skip
+METATARSAL_BASES = ((104, -21, 42), (101, -5, 37), (103, 9, 42), (101, 20, 48), (90, 33, 54))
+
 
 def paint_legs(canvas: Canvas, landmarks: Landmarks) -> None:
     for side, suffix, sign in SIDES:
-        knee, ankle = landmarks.joint(f"lowerleg01.{suffix}"), landmarks.joint(f"foot.{suffix}")
-        _paint_thigh(canvas, landmarks, f"femur_{side}", sign, hip_centre(landmarks, sign), knee)
-        _paint_shin(canvas, landmarks.scale, sign, hip_centre(landmarks, sign), knee, ankle)
-        _paint_foot(canvas, landmarks, suffix, unit(ankle - knee))
+        head, knee = hip_centre(landmarks, sign), landmarks.joint(f"lowerleg01.{suffix}")
+        ankle = landmarks.joint(f"foot.{suffix}")
+        out = leg_frame(landmarks, suffix, sign)
+        _paint_thigh(canvas, landmarks, f"femur_{side}", out, head, knee)
+        _paint_shin(canvas, landmarks, out, head, knee, ankle)
+        _paint_foot(canvas, landmarks, suffix, sign)
 
 
-def _paint_thigh(canvas: Canvas, landmarks: Landmarks, name: str, sign: int, head, knee) -> None:
-    scale = landmarks.scale
-    out = outward(scale, sign)
-    down = unit(knee - head)
-    trochanter = head + out(62, 14, -14)
-    below_trochanter = head + out(50, 8, -62)
-    knee = knee + down * 4 * scale
-    condyles = knee - down * 14 * scale
-    flare = knee - down * 70 * scale
-    shaft_middle = (below_trochanter + flare) / 2 + out(0, -9, 0)  # the femur bows forwards
-    canvas.bone_ball(name, head, 24 * scale * (1 if landmarks.male else 0.92))
-    canvas.bone_capsule(name, head, trochanter + out(-12, 0, -8), 15 * scale, 17 * scale)
-    canvas.bone_ball(name, trochanter, np.array([15, 19, 22]) * scale)
-    for start, end, start_radius, end_radius in (
-        (trochanter, below_trochanter, 19, 17),
-        (below_trochanter, shaft_middle, 15.5, 13.5),
-        (shaft_middle, flare, 13.5, 17),
-        (flare, knee - down * 22 * scale, 18, 26),
-    ):
-        canvas.bone_capsule(name, start, end, start_radius * scale, end_radius * scale)
+def leg_frame(landmarks: Landmarks, suffix: str, sign: int) -> Callable[[float, float, float], np.ndarray]:
+    """A function (x, y, z) -> offset in mm, scaled: x outwards, y backwards and z upwards as the leg is turned."""
+    knee, ankle = landmarks.joint(f"lowerleg01.{suffix}"), landmarks.joint(f"foot.{suffix}")
+    up = unit(knee - ankle)
+    forwards = landmarks.joint(f"toe2-1.{suffix}") - ankle
+    back = -unit(forwards - up * (forwards @ up))
+    axes = landmarks.scale * np.stack([sign * np.cross(back, up), back, up])
+    return lambda x, y, z: np.array([x, y, z]) @ axes
+
+
+def _rods(canvas: Canvas, name: str, scale: float, *rods) -> None:
+    """Rods one after another: start and end (mm), radii at both ends and thickness of the cortex there (scaled)."""
+    for start, end, *sizes in rods:
+        r0, r1, *cortex = (size * scale for size in sizes)
+        canvas.bone_capsule(name, start, end, r0, r1, cortex or None)
+
+
+def _paint_thigh(canvas: Canvas, landmarks: Landmarks, name: str, out, head, knee) -> None:
+    scale = landmarks.scale * landmarks.girth
+    compact = landmarks.cortex_left
+    down = unit(knee - head) * landmarks.scale
+    neck_end, lesser = head + out(43, 5, -32), head + out(34, 17, -66)  # the neck meets the shaft at 127 degrees
+    below = head + out(43, 4, -76)
+    line = knee + down * 5  # of the joint
+    length = np.linalg.norm(line - below) / landmarks.scale
+    shaft = (line - below) / length
+    middle, flare = (below + line) / 2 + out(0, -11, 0), below + shaft * (length - 88) + out(0, -5, 0)  # it bows forwards
+    canvas.bone_ball(name, head, 24 * scale)
+    canvas.bone_ball(name, head + out(59, 13, -8), np.array([15, 18, 23]) * scale)
+    canvas.bone_ball(name, lesser, 10 * scale)
+    thick = 7.0 * compact
+    _rods(
+        canvas, name, scale,
+        (head, neck_end, 16.5, 17.5, 1.6, 2.2),
+        (neck_end, below, 20, 17.5, 2.2, 0.7 * thick),
+        (below, middle, 17, 14.3, 0.7 * thick, thick),
+        (middle, flare, 14.3, 17.5, thick, 0.5 * thick),
+        (flare, line - shaft * 38, 17.5, 25, 0.5 * thick, 1.4),
+        (line - down * 30 + out(-22, 2, 0), line - down * 30 + out(22, 2, 0), 19, 18, 1.3, 1.3),
+        (line - down * 22 + out(-12, -14, 0), line - down * 22 + out(14, -17, 0), 15, 15, 1.2, 1.2),  # groove
+    )  # fmt: skip
     for inwards in (1, -1):
-        canvas.bone_ball(name, condyles + out(21 * inwards, 6, 0), np.array([19, 29, 20]) * scale)
-    canvas.bone_ball("patella", knee + np.array([0, -42, 14]) * scale, np.array([20, 9, 21]) * scale)
+        canvas.bone_ball(name, line - down * 21 + out(23 * inwards, 8, 0), np.array([18, 30, 21]) * scale)
+    canvas.bone_ball("patella", line + out(2, -44, 22), np.array([21, 10, 21]) * scale)
 
 
-def _paint_shin(canvas: Canvas, scale: float, sign: int, head, knee, ankle) -> None:
-    out = outward(scale, sign)
-    plateau = knee + unit(knee - head) * 26 * scale
-    down = unit(ankle - knee)
-    at = {mm: down * mm * scale for mm in (-40, -10, -6, -4, 8, 12, 16, 55)}  # offsets along the shin
+def _paint_shin(canvas: Canvas, landmarks: Landmarks, out, head, knee, ankle) -> None:
+    scale, thick = landmarks.scale * landmarks.girth, 5.8 * landmarks.cortex_left
+    down = unit(ankle - knee) * landmarks.scale
+    plateau = knee + unit(knee - head) * 5 * landmarks.scale + down * 4  # under menisci and cartilage
     for inwards in (1, -1):
-        canvas.bone_ball("tibia", plateau + out(18 * inwards, 0, 0), np.array([20, 24, 15]) * scale)
-    for start, end, start_radius, end_radius in (
-        (plateau, plateau + at[55], 25, 15),
-        (plateau + at[55] + out(0, -5, 0), ankle + at[-40], 13.5, 11),
-        (ankle + at[-40], ankle + at[-4], 12, 19),
-        (ankle + out(-16, 0, 0) + at[-10], ankle + out(-19, 0, 0) + at[8], 8, 6),  # medial malleolus
-    ):
-        canvas.bone_capsule("tibia", start, end, start_radius * scale, end_radius * scale)
-    head_of_fibula = plateau + out(34, 12, 0) + at[16]
-    lateral_malleolus = ankle + out(26, 6, 0) + at[12]
-    canvas.bone_capsule("fibula", head_of_fibula, lateral_malleolus, 6 * scale, 6 * scale)
-    canvas.bone_ball("fibula", head_of_fibula, 9 * scale)
-    canvas.bone_ball("fibula", lateral_malleolus + at[-6], np.array([8, 10, 14]) * scale)
+        canvas.bone_ball("tibia", plateau + down * 13 + out(20 * inwards, 4, 0), np.array([20, 25, 14]) * scale)
+    canvas.bone_ball("tibia", plateau + down * 45 + out(2, -19, 0), np.array([10, 10, 15]) * scale)  # tuberosity
+    below, middle, narrow = plateau + down * 75 + out(-2, 0, 0), (plateau + ankle) / 2 + out(-3, -4, 0), ankle - down * 70
+    _rods(
+        canvas, "tibia", scale,
+        (plateau + down * 20, below, 25.5, 15.5, 1.2, 0.6 * thick),
+        (below, middle, 15.5, 12.8, 0.6 * thick, thick),
+        (middle, narrow, 12.8, 11.5, thick, 0.65 * thick),
+        (narrow, ankle - down * 16, 11.5, 18, 0.65 * thick, 1.2),
+        (ankle - down * 14 + out(-9, 0, 0), ankle - down * 14 + out(9, 0, 0), 15, 15, 1.2, 1.2),
+        (ankle - down * 12 + out(-19, -2, 0), ankle + down * 4 + out(-23, -2, 0), 9, 7, 1.2, 1.2),  # inner malleolus
+    )  # fmt: skip
+    top, bottom = plateau + down * 30 + out(38, 18, 0), ankle + down * 6 + out(26, 7, 0)
+    canvas.bone_ball("fibula", top - down * 2, np.array([11, 12, 14]) * scale)
+    canvas.bone_ball("fibula", bottom, np.array([8, 11, 17]) * scale)
+    _rods(canvas, "fibula", scale, (top, (top + bottom) / 2 + out(1, 4, 0), 6.2, 6.2, 1.5, 2.8), ((top + bottom) / 2 + out(1, 4, 0), bottom, 6.2, 6.8, 2.8, 1.5))
 
 
-def _paint_foot(canvas: Canvas, landmarks: Landmarks, suffix: str, shin: np.ndarray) -> None:
-    scale, ankle = landmarks.scale, landmarks.joint(f"foot.{suffix}")
-    middle_toe = landmarks.joint(f"toe3-1.{suffix}")
-    forwards = unit(middle_toe - ankle) * scale
-    talus = ankle + shin * 22 * scale
-    heel = ankle + shin * 38 * scale - forwards * 34
-    canvas.bone_ball("tarsal", talus, np.array([19, 26, 17]) * scale)
-    canvas.bone_capsule("tarsal", talus + shin * 10 * scale, heel, 17 * scale, 19 * scale)
-    canvas.bone_capsule("tarsal", talus + forwards * 18, talus + forwards * 52, 18 * scale, 20 * scale)
-    for toe in range(1, 6):
+def _paint_foot(canvas: Canvas, landmarks: Landmarks, suffix: str, sign: int) -> None:
+    ankle, middle_toe = landmarks.joint(f"foot.{suffix}"), landmarks.joint(f"toe3-1.{suffix}")
+    across = unit(landmarks.joint(f"toe5-1.{suffix}") - landmarks.joint(f"toe1-1.{suffix}"))
+    to_toe = middle_toe - ankle
+    slanting = unit(to_toe - across * (to_toe @ across))
+    sole = -sign * np.cross(slanting, across)
+    forwards, down = slanting * 0.953 - sole * 0.303, sole * 0.953 + slanting * 0.303  # toes lie below the ankle
+    outwards = sign * np.cross(forwards, down)
+    size = (to_toe @ forwards) / FOOT_MM
+    axes = size * np.stack([forwards, outwards, down])
+    thin = size * landmarks.girth
+    for centre, radii in TARSALS:
+        near = canvas.around(ankle + np.array(centre) @ axes, 30 * size + 2 * canvas.spacing)
+        relative = (canvas.positions[near] - (ankle + np.array(centre) @ axes).astype(np.float32)) @ axes.T / size**2
+        half = min(radii) * thin
+        distance = (np.linalg.norm(relative / np.array(radii, np.float32), axis=1) - 1) * half
+        canvas.bone_shape("tarsal", near, distance, half, 3)
+    heel, front = (ankle + np.array(place) @ axes for place in ((-38, 4, 53), (30, 9, 51)))
+    canvas.bone_capsule("tarsal", heel, front, 21 * thin, 16 * thin)
+    for toe, base in enumerate(METATARSAL_BASES, 1):
         big = toe == 1
         root, joint = landmarks.joint(f"toe{toe}-1.{suffix}"), landmarks.joint(f"toe{toe}-2.{suffix}")
-        base = talus + forwards * 52 + (root - middle_toe) * 0.45
-        tip = joint + (joint - root) * (0.9 if big else 1.0)
-        canvas.bone_capsule("metatarsal", base, root, 6.5 * scale, (7 if big else 5) * scale)
-        canvas.bone_capsule("phalanges_feet", root, joint, 5 * scale, 4.5 * scale)
-        canvas.bone_capsule("phalanges_feet", joint, tip, (6 if big else 4.5) * scale, (5 if big else 4) * scale)
+        base, gap = ankle + np.array(base) @ axes, unit(joint - root) * 3.5 * size
+        tip = joint + (joint - root) * (1.0 if big else 1.3)
+        _rods(
+            canvas, "metatarsal", thin,
+            (base, (base + root) / 2, 10 if big else 7.5, 7 if big else 5, 0.8, 2),
+            ((base + root) / 2, root - 2 * gap, 7 if big else 5, 9.5 if big else 6.5, 2, 0.8),
+        )  # fmt: skip
+        _rods(
+            canvas, "phalanges_feet", thin,
+            (root + gap, joint - gap / 2, 8 if big else 5.5, 6.5 if big else 4.5, 1, 1),
+            (joint + gap, tip, 7 if big else 4.5, 5 if big else 3.5, 1, 1),
+        )  # fmt: skip

@@ -9,8 +9,8 @@ from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.tissues import HU
 from vctlib.sources.phantom.vessels import lung_hilum
 
-LEAVES = 130  # ends of a lung's tree
-LEAF_RADIUS_MM, LARGEST_RADIUS_MM = 0.8, 6.0
+LEAVES = 320  # ends of a lung's tree
+LEAF_RADIUS_MM, LARGEST_RADIUS_MM = 1.15, 7.5
 STEP_MM = 4.0
 LOBES = {
     1: ("lung_upper_lobe_left", "lung_lower_lobe_left"),
@@ -26,7 +26,9 @@ def paint_lung_vessels(canvas: Canvas, landmarks: Landmarks) -> None:
             continue
         rng = random_stream(canvas.seed, f"lung vessels {sign}")
         points, radii = _tree(canvas, lung, lung_hilum(landmarks, sign), rng)
-        distance, nearest = cKDTree(points).query(canvas.positions[lung], distance_upper_bound=60.0)
+        distance, nearest = cKDTree(points).query(
+            canvas.positions[lung], distance_upper_bound=LARGEST_RADIUS_MM * landmarks.scale + canvas.spacing
+        )
         found = np.isfinite(distance)
         radius = radii[nearest[found]] * landmarks.scale
         kind = np.full(found.sum(), ROD)
@@ -43,16 +45,19 @@ def _tree(canvas: Canvas, lung: np.ndarray, hilum: np.ndarray, rng: np.random.Ge
     index = np.rint((leaves - canvas.grid.origin) / canvas.spacing).astype(int)
     leaves = leaves[label[tuple(np.clip(index, 0, np.array(label.shape) - 1).T)]][:LEAVES]
     leaves = leaves[np.argsort(np.linalg.norm(leaves - hilum, axis=1))]
-    nodes, parent = [np.asarray(hilum, float)], [-1]
-    for leaf in leaves:  # every leaf joins the tree where that makes a short, forward-running branch
-        known = np.array(nodes)
-        to_leaf = leaf - known
-        length = np.linalg.norm(to_leaf, axis=1)
-        from_hilum = np.linalg.norm(known - hilum, axis=1)
-        start = int((length + 0.55 * from_hilum).argmin())
-        fork = known[start] + 0.45 * to_leaf[start] + 0.06 * length[start] * rng.normal(size=3)
-        nodes += [fork, leaf]
-        parent += [start, len(nodes) - 2]
+    nodes, parent = np.zeros((2 * len(leaves) + 1, 3)), [-1]
+    nodes[0], from_hilum = hilum, np.zeros(2 * len(leaves) + 1)
+    bends = 0.06 * rng.normal(size=(len(leaves), 3))
+    for n, (leaf, bend) in enumerate(zip(leaves, bends, strict=True)):
+        # Every leaf joins the tree where that makes a short, forward-running branch.
+        known = 2 * n + 1
+        to_leaf = leaf - nodes[:known]
+        length = np.sqrt((to_leaf**2).sum(1))
+        start = int((length + 0.55 * from_hilum[:known]).argmin())
+        nodes[known] = nodes[start] + 0.45 * to_leaf[start] + bend * length[start]
+        nodes[known + 1] = leaf
+        from_hilum[known : known + 2] = np.linalg.norm(nodes[known : known + 2] - hilum, axis=1)
+        parent += [start, known]
     flow = np.zeros(len(nodes))
     flow[2::2] = 1
     for node in range(len(nodes) - 1, 0, -1):

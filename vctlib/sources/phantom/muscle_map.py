@@ -8,6 +8,7 @@ import numpy as np
 from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.geometry import capsule_distance, outward, plate_distance
 from vctlib.sources.phantom.landmarks import C7, L5, T1, T12, Landmarks
+from vctlib.sources.phantom.legs import leg_frame
 from vctlib.sources.phantom.pelvis import hip_centre
 from vctlib.sources.phantom.ribcage import RibCage
 from vctlib.sources.phantom.thorax import sternum_ends
@@ -61,6 +62,7 @@ def _leg(landmarks: Landmarks, suffix: str, sign: int) -> dict[str, list]:
     thigh, shin = knee - head, ankle - knee
     iliac_spine = np.array([0, head[1], landmarks.hip_z]) + out(120 * landmarks.pelvis_width, -46, 62)
     pubis, ischium = np.array([0, head[1], landmarks.hip_z]) + out(18, -40, -34), head + out(-34, 40, -74)
+    out = leg_frame(landmarks, suffix, sign)
 
     def r(*radii: float) -> tuple[float, ...]:
         return tuple(radius * scale for radius in radii)

@@ -15,10 +15,12 @@ from vctlib.errors import InputError
 from vctlib.sources.phantom.amputation import amputate
 from vctlib.sources.phantom.canvas import LABEL
 from vctlib.sources.phantom.conditions import Conditions
+from vctlib.sources.phantom.contact import part_at_contacts
 from vctlib.sources.phantom.findings import list_findings
 from vctlib.sources.phantom.implant import weigh_metal
+from vctlib.sources.phantom.lung_tree import paint_lung_vessels
 from vctlib.sources.phantom.person import Person
-from vctlib.sources.phantom.render import mixed_hu, soft_tissue_hu, to_volume
+from vctlib.sources.phantom.render import mixed_hu, skeleton_mass_kg, soft_tissue_hu, to_volume
 from vctlib.sources.phantom.scene import SKIN_MM, Scene, build_scene
 from vctlib.sources.phantom.soft_tissue import paint_soft_tissue
 from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, HU, MUSCLE_IDS, density_g_per_ml, trabecular_hu
@@ -55,7 +57,9 @@ def make_phantom(person: Person, spacing_mm: float, seed: int, conditions: Condi
         raise InputError(f"a phantom's spacing_mm must be a positive number of mm, not {spacing_mm:g}")
     scene = _solve_volume(person, spacing_mm, seed, conditions)
     canvas, landmarks = scene.canvas, scene.landmarks
+    part_at_contacts(canvas, landmarks.body)
     paint_soft_tissue(canvas, landmarks, scene.cage, scene.cavity, scene.balance)
+    paint_lung_vessels(canvas, landmarks)
     stump = amputate(canvas, landmarks, conditions.amputation, SKIN_MM[person.sex])
     soft_hounsfield = soft_tissue_hu(canvas, landmarks)
     hounsfield = mixed_hu(canvas, soft_hounsfield, scene.bone_hounsfield)
@@ -109,6 +113,7 @@ def _truth(scene: Scene, soft_hounsfield: np.ndarray, person: Person) -> dict[st
         "mass_kg_true": total,
         "body_volume_l_true": canvas.coverage.sum(dtype=np.float64) * ml / 1000,
         "bone_mass_kg_true": mass_kg[BONE_IDS].sum(),
+        "skeleton_mass_kg_true": skeleton_mass_kg(canvas, scene.landmarks),
         "visceral_fat_kg_true": mass_kg[LABEL["torso_fat"]],
         "trabecular_hu_true": trabecular_hu(person),
         "height_cm_true": person.height_cm,

@@ -6,23 +6,29 @@ Textures have no mean over their structure, so that the mean HU of a label, and 
 import numpy as np
 import scipy.ndimage as ndi
 
-from vctlib.anatomy import AIR_HU, VERTEBRAE
+from vctlib.anatomy import AIR_HU, TOTAL, VERTEBRAE, ids_where
 from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.landmarks import Landmarks
 from vctlib.sources.phantom.tissues import (
     CARTILAGE,
+    CARTILAGE_G_PER_ML,
+    CORTEX_G_PER_ML,
     FAT_IDS,
     HU,
     LUNG_IDS,
     MUSCLE_IDS,
     OWN_HU_IDS,
+    YOUNG_CORTICAL_HU,
+    bone_density_g_per_ml,
     cortical_hu,
     mean_hu,
     trabecular_hu,
 )
 
-LONG_BONES = ("femur_left", "femur_right", "humerus_left", "humerus_right", "tibia", "fibula", "radius", "ulna")
-CORTEX_MM, LONG_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 4.2, 1.9, 0.7
+LIMB_IDS = ids_where(TOTAL, paper="appendicular_bones")
+CORTEX_MM, LIMB_CORTEX_MM, SKULL_CORTEX_MM, VERTEBRA_CORTEX_MM = 1.3, 1.2, 1.9, 0.7  # shafts have cortices of their own
+YELLOW_MARROW_HU = -70.0  # a choice, between fat and red marrow
+SPONGY_UNDER_MM, HOLLOW_FROM_MM = 1.6, 4.0  # cortex (of a person of 175 cm) of ends with spongy bone and of hollow shafts
 HARDEST_HU = 3000.0  # of teeth and fillings
 NECK_DENSER = 1.5  # spongy bone of the neck over that of the loin; a choice
 BLUR_VOXELS = 0.35  # organs take whole voxels; averaging over a voxel has this standard deviation, about
@@ -32,25 +38,46 @@ BOWEL = ("small_bowel", "colon")
 def cortex_mm(landmarks: Landmarks) -> np.ndarray:
     """Thickness of the compact bone under the surface of every bone, (256,) by label, mm."""
     cortex = np.full(256, CORTEX_MM)
-    cortex[[LABEL[name] for name in LONG_BONES]] = LONG_CORTEX_MM * (1 - 0.004 * max(0, landmarks.age - 50))
+    cortex[LIMB_IDS] = LIMB_CORTEX_MM
     cortex[LABEL["skull"]] = SKULL_CORTEX_MM
     cortex[[LABEL[name] for name in VERTEBRAE]] = VERTEBRA_CORTEX_MM
     cortex[[LABEL[name] for name in CARTILAGE]] = 0
-    return cortex * landmarks.scale
+    return cortex * landmarks.scale * landmarks.cortex_left
 
 
 def bone_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
     """HU (k,) of what the voxels of `canvas.bones` hold of bone: cortex and inside by their shares."""
-    person, bones = landmarks.person, canvas.bones
-    spongy = trabecular_hu(person)
-    is_long = np.isin(bones.labels, [LABEL[name] for name in LONG_BONES])
-    marrow = np.where(is_long, -20 + 0.35 * spongy, spongy) + 25 * canvas.noise("spongy bone", 5, bones.voxels)
-    marrow[np.isin(bones.labels, [LABEL[name] for name in VERTEBRAE[:7]])] *= NECK_DENSER
+    bones = canvas.bones
+    mixed = bones.cortex * cortical_hu(landmarks.person) + bones.marrow * _inside_hu(canvas, landmarks)
+    hounsfield = mixed / (bones.cortex + bones.marrow) + canvas.bone_contrast_hu[bones.voxels]
+    return np.minimum(hounsfield, HARDEST_HU)
+
+
+def _inside_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
+    """HU (k,) of what lies under the cortex: spongy bone, yellow marrow where a shaft is hollow, or cartilage."""
+    bones, spongy = canvas.bones, trabecular_hu(landmarks.person)
+    hollow = np.clip((bones.cortex_mm / landmarks.scale - SPONGY_UNDER_MM) / (HOLLOW_FROM_MM - SPONGY_UNDER_MM), 0, 1)
+    hollow *= np.isin(bones.labels, LIMB_IDS)
+    inside = spongy + (YELLOW_MARROW_HU - spongy) * hollow
+    inside += (25 - 15 * hollow) * canvas.noise("spongy bone", 5, bones.voxels)
+    inside[np.isin(bones.labels, [LABEL[name] for name in VERTEBRAE[:7]])] *= NECK_DENSER
     for name in CARTILAGE:
-        marrow[bones.labels == LABEL[name]] = HU[name]
-    filled = bones.cortex + bones.marrow
-    hounsfield = (bones.cortex * cortical_hu(person) + bones.marrow * marrow) / filled
-    return np.minimum(hounsfield + canvas.bone_contrast_hu[bones.voxels], HARDEST_HU)
+        inside[bones.labels == LABEL[name]] = HU[name]
+    return inside
+
+
+def skeleton_mass_kg(canvas: Canvas, landmarks: Landmarks) -> float:
+    """What the bones weigh with their marrow, costal cartilages and discs; no cartilage of joints, no teeth.
+
+    Compact bone counts 1.92 g/ml (less as it becomes porous), the inside what its HU stands for, cartilage 1.10 g/ml.
+    Source: icru44 (densities), schneider2000 (spongy bone and marrow from HU).
+    """
+    bones = canvas.bones
+    compact = CORTEX_G_PER_ML * cortical_hu(landmarks.person) / YOUNG_CORTICAL_HU
+    inside = bone_density_g_per_ml(_inside_hu(canvas, landmarks))
+    inside[np.isin(bones.labels, [LABEL[name] for name in CARTILAGE])] = CARTILAGE_G_PER_ML
+    discs = canvas.room[canvas.labels == LABEL["intervertebral_discs"]].sum(dtype=np.float64) * CARTILAGE_G_PER_ML
+    return float((bones.cortex.sum(dtype=np.float64) * compact + bones.marrow @ inside + discs) * canvas.voxel_ml / 1000)
 
 
 def soft_tissue_hu(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:

@@ -29,8 +29,8 @@ class RibCage:
         lm, scale, spine_z = landmarks, landmarks.scale, landmarks.spine[:, 2]
         aging = lm.age - 45
         width = (141 if lm.male else 126) * scale * rng.normal(1, 0.03) * (1 + 0.0010 * aging)
-        self.half_width = float(np.clip(0.83 * lm.lean.half_width(spine_z[15]), width * 0.93, width * 1.16))
-        self.top, self.bottom = spine_z[C7] - 4 * scale, spine_z[L1 + 1]
+        self.half_width = float(np.clip(0.91 * lm.lean.half_width(spine_z[15]), width * 0.93, width * 1.16))
+        self.top, self.bottom = spine_z[C7] - 4 * scale, spine_z[L1 + 2]
         self.first_rib_z = spine_z[T1]
         self.pitch = (spine_z[T1] - spine_z[T12]) / 11.0  # height of one rib and the gap below it
         self._z = z = np.arange(lm.hip_z, lm.c1_z, 4.0)
@@ -97,6 +97,7 @@ class Diaphragm:
         self.right_top = float(np.interp(level, np.arange(12), landmarks.spine[T1 : T12 + 1, 2]))
         self.left_top = self.right_top - 14 * landmarks.scale
         self._cage, self._scale = cage, landmarks.scale
+        self._highest, self._lowest = landmarks.spine[T1 + 5, 2], landmarks.spine[T1 + 10, 2]
 
     def height(self, points: np.ndarray, position: CagePosition) -> np.ndarray:
         """z of the diaphragm above or below points (n, 3)."""
@@ -106,3 +107,17 @@ class Diaphragm:
         across = (points[:, 0] - centre_x) / (0.75 * width)
         backwards = (points[:, 1] - (position.centre_y - 5 * scale)) / (1.15 * position.half_depth)
         return top - 88 * scale * np.clip(across**2 + backwards**2, 0, 1.7)
+
+    def settle(self, points: np.ndarray, position: CagePosition, voxel_ml: float, wanted_ml: dict[int, float]) -> None:
+        """Move the domes so that wanted volumes (ml, by side: 1 left, -1 right) of points (n, 3), those that lungs may
+        take, lie above them."""
+        above = points[:, 2] - self.height(points, position)
+        for sign, volume_ml in wanted_ml.items():
+            own = np.sort(above[points[:, 0] * sign > 0])[::-1]
+            if len(own) == 0:
+                continue  # voxels too coarse for a lung
+            rise = float(own[min(int(volume_ml / voxel_ml), len(own) - 1)])
+            if sign > 0:
+                self.left_top = float(np.clip(self.left_top + rise, self._lowest, self._highest))
+            else:
+                self.right_top = float(np.clip(self.right_top + rise, self._lowest, self._highest))

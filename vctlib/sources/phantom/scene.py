@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage as ndi
 
-from vctlib.sources.phantom.abdominal_organs import Cavity, paint_abdominal_organs
+from vctlib.sources.phantom.abdominal_organs import paint_abdominal_organs
 from vctlib.sources.phantom.arms import paint_arms
 from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
 from vctlib.sources.phantom.body import rest_body
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
+from vctlib.sources.phantom.cavity import Cavity
 from vctlib.sources.phantom.conditions import Conditions
 from vctlib.sources.phantom.head import paint_head, paint_skull
 from vctlib.sources.phantom.implant import implant_hip, weigh_metal, with_metal
@@ -17,6 +18,7 @@ from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, fin
 from vctlib.sources.phantom.legs import paint_legs
 from vctlib.sources.phantom.lesions import paint_lesions
 from vctlib.sources.phantom.neck_muscles import paint_neck_fat
+from vctlib.sources.phantom.pelvic_organs import paint_pelvic_organs
 from vctlib.sources.phantom.pelvis import paint_pelvis
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.pose import PosedBody, pose_body
@@ -82,6 +84,7 @@ def build_scene(
         paint_breast_glands(canvas, landmarks)
     cavity = Cavity(canvas, landmarks, cage, diaphragm)
     paint_abdominal_organs(canvas, landmarks, cage, diaphragm, cavity)
+    paint_pelvic_organs(canvas, landmarks, cavity)
     lesions = paint_lesions(canvas, landmarks, cavity, conditions)
     bone_hounsfield = with_metal(canvas, bone_hu(canvas, landmarks), metal, person)
     metal_g = float(weigh_metal(canvas, metal).sum()) * canvas.voxel_ml

@@ -9,7 +9,7 @@ from vctlib.sources.phantom.landmarks import T1, Landmarks
 from vctlib.sources.phantom.pose import SIDES, TRUNK, PosedBody
 from vctlib.sources.phantom.voxelize import Grid
 
-GLAND_ML, GLAND_ML_PER_YEAR = 170.0, -2.2  # of one breast at 40 years: it turns into fat with age; a choice
+GLAND_ML, GLAND_ML_PER_YEAR = 105.0, -1.4  # of one breast at 40 years: it turns into fat with age; a choice
 GLAND_SPREAD = 0.35  # of the logarithm
 
 
@@ -53,7 +53,7 @@ def paint_breast_glands(canvas: Canvas, landmarks: Landmarks) -> None:
     body, scale, spine = landmarks.body, landmarks.scale, landmarks.spine
     trunk = body.outer[body.template.in_region(*TRUNK, "shoulder", "clavicle")]
     rng = random_stream(canvas.seed, "breasts")
-    volume_ml = max(GLAND_ML + GLAND_ML_PER_YEAR * (landmarks.age - 40), 25.0) * np.exp(rng.normal(0, GLAND_SPREAD))
+    volume_ml = max(GLAND_ML + GLAND_ML_PER_YEAR * (landmarks.age - 40), 20.0) * np.exp(rng.normal(0, GLAND_SPREAD))
     for _, _, sign in SIDES:
         beside = trunk[(trunk[:, 0] * sign > 45 * scale) & (trunk[:, 0] * sign < 150 * scale)]
         beside = beside[(beside[:, 2] < spine[T1 + 3, 2]) & (beside[:, 2] > spine[T1 + 10, 2])]
@@ -63,5 +63,5 @@ def paint_breast_glands(canvas: Canvas, landmarks: Landmarks) -> None:
         centre = nipple + outward(scale, sign)(4, 26, 0)
         near = canvas.around(centre, 75 * scale)
         radius = ellipsoid_radius(canvas.positions[near], centre, np.array([42, 26, 40]) * scale)
-        radius += 0.25 * canvas.noise("breast lobules", 9, near)
+        radius += 0.45 * canvas.noise("breast lobules", 9, near)
         canvas.pick("breast", near, radius, volume_ml, (canvas.depth[near] > 5.0) & (radius < 1.7))

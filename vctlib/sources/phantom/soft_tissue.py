@@ -3,33 +3,53 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.abdominal_organs import Cavity
 from vctlib.sources.phantom.balance import Balance
 from vctlib.sources.phantom.bowel import LARGE, find_bowel
-from vctlib.sources.phantom.canvas import LABEL, Canvas, least
-from vctlib.sources.phantom.landmarks import Landmarks
+from vctlib.sources.phantom.canvas import LABEL, Canvas, least, random_stream
+from vctlib.sources.phantom.cavity import Cavity, pelvic_y
+from vctlib.sources.phantom.geometry import ellipsoid_radius
+from vctlib.sources.phantom.landmarks import L1, T1, Landmarks
 from vctlib.sources.phantom.muscle_map import label_of
 from vctlib.sources.phantom.muscles import between_muscles, name_muscles
+from vctlib.sources.phantom.pose import TRUNK
 from vctlib.sources.phantom.ribcage import RibCage
 
-BOWEL_CONTENT_HU = -22.0  # less than the wall
+BOWEL_ML, BOWEL_SPREAD = {"male": 1600.0, "female": 1500.0}, 0.22  # walls and content, 1.67 and 1.56 kg: icrp89
+COLON_SHARE = 0.42  # of that: 0.67 and 0.68 kg, icrp89
+BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the wall; gas in faeces; vessels in fat
+BELLY_WALL_MM, SKIN_FOLD_MM = 12.0, 7.0  # the muscles around the belly are no thinner; fat goes first in front of them
+PECTORAL_MM, ON_RIBS_MM = {"male": 26.0, "female": 14.0}, 15.0  # muscle in front of upper and lower ribs; choices
+KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
 LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
+# Relative thickness of subcutaneous fat by region: of slim men, of slim women (mm), and how much of what lies between
+# the lean and the outer mesh counts. Choices, so that at a BMI of 27 kg/m2 the fat is some 2 cm thick on men's belly
+# and hips, 3 cm on buttocks and 1 cm on thighs, and half as much again to twice that in women.
+FAT_MM = (
+    (("spine01", "spine02", "clavicle", "shoulder"), 3.5, 4.5, 0.65), (("spine04", "spine05", "root"), 10, 10, 1.0),
+    (("pelvis",), 6, 9, 0.85), (("upperleg01",), 5, 7, 0.75), (("upperleg02",), 2.5, 5, 0.5),
+    (("lowerleg",), 2.5, 4, 0.55), (("upperarm",), 2.5, 4, 0.45), (("lowerarm",), 2, 3, 0.45),
+    (("finger", "metacarpal", "wrist", "toe", "foot"), 1.6, 1.6, 0.5), (("head", "neck"), 2.2, 2.2, 0.7),
+)  # fmt: skip
 
 
 def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavity: Cavity, balance: Balance) -> None:
     """Paint all that is still free, to the volumes of the balance."""
-    core = cavity.core + 0.02 * canvas.noise("cavity wall", 22)
     share = _Share(canvas)
-    in_cavity_ml = _paint_cavity(canvas, landmarks, share, cavity, core, balance)
-    thickness = _fat_thickness(canvas, landmarks)
+    visceral_ml, gut_ml, belly_wall = _paint_cavity(canvas, landmarks, share, cavity, balance)
+    thickness, in_trunk = _nearest_skin(canvas, landmarks)
     free = share.free()
     # Subcutaneous fat: the outermost voxels, measured in the thickness that fat has at that place.
     outermost = (canvas.depth[free] + canvas.noise("fat border", 7, free)) / thickness[free]
-    share.give("subcutaneous_fat", free, outermost, balance.subcutaneous)
+    of_voxel = np.zeros(len(canvas), np.float32)
+    of_voxel[belly_wall] = KEEP_OUT
+    _favour_fossae(canvas, landmarks, of_voxel)
+    _favour_breasts(canvas, landmarks, cage, in_trunk, of_voxel)
+    outermost += of_voxel[free]
+    share.give("subcutaneous_fat", free, outermost, balance.subcutaneous + balance.visceral - visceral_ml)
     free = share.free()
     sheets = np.abs(canvas.noise("connective sheets", 10, free, z_stretch=2.5))
     sheets *= (0.5 + 0.5 * np.clip(canvas.depth[free] / 12, 0, 1.5)) * np.clip(thickness[free] / 5, 0.35, 1)
-    share.give("connective_tissue", free, sheets, balance.visceral + balance.gas + balance.other - in_cavity_ml)
+    share.give("connective_tissue", free, sheets, balance.gas + balance.other - gut_ml)
     free = share.free()
     owner = name_muscles(canvas, landmarks, cage, free)
     planes = np.abs(canvas.noise("between muscles", 9, free, z_stretch=3.0))
@@ -37,6 +57,30 @@ def paint_soft_tissue(canvas: Canvas, landmarks: Landmarks, cage: RibCage, cavit
     share.give("intermuscular_fat", free, planes - 2 * between_muscles(canvas, free, owner), balance.intermuscular)
     muscle = canvas.labels[free] == 0
     canvas.labels[free[muscle]] = label_of(owner[muscle])
+
+
+def _favour_fossae(canvas: Canvas, landmarks: Landmarks, score: np.ndarray) -> None:
+    """Lower the score (canvas size,) of the fat-filled fossae beside the anus."""
+    scale, y, z = landmarks.scale, pelvic_y(landmarks) + 42 * landmarks.scale, landmarks.hip_z - 58 * landmarks.scale
+    for sign in (1, -1):
+        centre = np.array([sign * 30 * scale, y, z])
+        near = canvas.around(centre, 40 * scale)
+        radius = ellipsoid_radius(canvas.positions[near], centre, np.array([19, 30, 32]) * scale)
+        score[near] -= KEEP_OUT * (radius < 1)
+
+
+def _favour_breasts(canvas: Canvas, landmarks: Landmarks, cage: RibCage, in_trunk, score: np.ndarray) -> None:
+    """Lower the score of what lies in front of the muscles on the ribs: breasts, and fat under arms that rest there."""
+    scale, spine = landmarks.scale, landmarks.spine
+    near = canvas.box([-150 * scale, -500, spine[L1, 2]], [150 * scale, spine[T1 + 5, 1] - 60, spine[T1 + 3, 2]])
+    points = canvas.positions[near]
+    # Where an arm rests on the belly the nearest skin may be the arm's.
+    behind_front = (points[:, 1] > landmarks.outer.front(points[:, 2])) & (np.abs(points[:, 0]) < 90 * scale)
+    near = near[in_trunk[near] | behind_front]
+    points = canvas.positions[near]
+    thick = (ON_RIBS_MM, PECTORAL_MM[landmarks.person.sex])
+    muscle_mm = np.interp(points[:, 2], spine[[T1 + 9, T1 + 6], 2], thick) * scale
+    score[near] -= KEEP_OUT * np.clip((cage.locate(points).distance - muscle_mm) / (8 * scale), 0, 1)
 
 
 class _Share:
@@ -59,49 +103,67 @@ class _Share:
 
 
 def _paint_cavity(
-    canvas: Canvas, landmarks: Landmarks, share: _Share, cavity: Cavity, core: np.ndarray, balance: Balance
-) -> float:
-    """Fill the middle of the abdomen with visceral fat and bowel; the volume (ml) used."""
-    wanted_ml = balance.visceral + balance.gas + balance.other
+    canvas: Canvas, landmarks: Landmarks, share: _Share, cavity: Cavity, balance: Balance
+) -> tuple[float, float, np.ndarray]:
+    """Fill the middle of the abdomen with visceral fat and bowel; their volumes (ml), and the voxels around."""
+    cavity.capsule_first()
+    bulges = 0.02 * canvas.noise("cavity wall", 22, cavity.voxels)
+    core = cavity.core.copy()
+    core[cavity.voxels] += bulges
+    gut_ml = balance.gas + min(_bowel_ml(landmarks, canvas.seed), balance.other)
     free = np.flatnonzero((canvas.labels == 0) & np.isfinite(core))
-    voxels = share.give("torso_fat", free, core[free], wanted_ml)
-    bowel = find_bowel(canvas, landmarks, cavity)
-    number, outside = bowel.nearest(canvas.positions[voxels])
-    radius = bowel.radius[number]
-    tubes = (
-        outside / radius + 0.06 * canvas.noise("bowel surface", 9, voxels) + np.clip((core[voxels] - 0.9) / 0.05, 0, 9)
-    )
+    voxels = share.give("torso_fat", free, core[free], balance.visceral + gut_ml)
     used_ml = share.volume_ml(voxels)
-    wall = np.zeros(len(canvas), np.float32)
-    wall[voxels] = tubes
-    gut = share.give("small_bowel", voxels, tubes, used_ml - balance.visceral)
-    path = np.zeros(len(canvas), np.intp)
-    path[voxels] = number
-    number = path[gut]
-    canvas.labels[gut[bowel.part[number] == LARGE]] = LABEL["colon"]
+    gut_ml = max(min(gut_ml, used_ml - balance.visceral), min(0.75 * gut_ml, used_ml))
+    bowel = find_bowel(canvas, landmarks, cavity, voxels)
+    number, outside = bowel.nearest(canvas.positions[voxels])
+    in_capsule = np.zeros(len(canvas), bool)
+    in_capsule[cavity.voxels[cavity.fat_rim]] = True
+    tubes = outside / bowel.radius[number] + 0.06 * canvas.noise("bowel surface", 9, voxels) + in_capsule[voxels]
+    wall, path = np.zeros(len(canvas), np.float32), np.zeros(len(canvas), np.intp)
+    wall[voxels], path[voxels] = tubes, number
+    _paint_mesentery(canvas, voxels)
+    of_colon = bowel.part[number] == LARGE
+    colon = share.give("colon", voxels[of_colon], tubes[of_colon], balance.gas + COLON_SHARE * (gut_ml - balance.gas))
+    rest = np.flatnonzero(canvas.labels[voxels] == LABEL["torso_fat"])
+    coils = share.give("small_bowel", voxels[rest], tubes[rest] + of_colon[rest], gut_ml - share.volume_ml(colon))
+    gut = np.sort(np.concatenate([colon, coils]))
+    number, large = path[gut], canvas.labels[gut] == LABEL["colon"]
     # Gas rises to the front of those stretches that hold some; the wall stays.
     above = (bowel.points[number, 1] - canvas.positions[gut, 1]) / bowel.radius[number]
-    inner = wall[gut] < np.quantile(wall[gut], 0.6) if len(gut) else np.zeros(0, bool)
-    canvas.contrast_hu[gut] = np.where(inner, BOWEL_CONTENT_HU, 0)
-    gas = share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 0.8 * above)[inner], balance.gas)
+    inner = wall[gut] < np.quantile(wall[gut], 0.62) if len(gut) else np.zeros(0, bool)
+    bubbles = np.clip(canvas.noise("faeces", 6, gut) - 0.5, 0, 1.5) * (large & (bowel.gas[number] > 0.3))
+    canvas.contrast_hu[gut] = np.where(inner, BOWEL_CONTENT_HU - FAECES_HU * bubbles, 0)
+    gas = share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 1.2 * above)[inner], balance.gas)
     canvas.contrast_hu[gas] = 0
-    return used_ml
+    level = float(np.quantile(core[voxels], 0.99)) if len(voxels) else 1.0
+    near = cavity.outside_mm(level - bulges) < BELLY_WALL_MM * landmarks.scale
+    near &= canvas.depth[cavity.voxels] > SKIN_FOLD_MM * landmarks.scale
+    return used_ml - gut_ml, gut_ml, cavity.voxels[near]
 
 
-def _fat_thickness(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
-    """Relative thickness of subcutaneous fat at the skin next to every voxel: what lies between lean and outer mesh."""
+def _bowel_ml(landmarks: Landmarks, seed: int) -> float:
+    """Small and large bowel with their content, without gas and duodenum."""
+    rng = random_stream(seed, "bowel volume")
+    return BOWEL_ML[landmarks.person.sex] * landmarks.scale**2 * rng.lognormal(-(BOWEL_SPREAD**2) / 2, BOWEL_SPREAD)
+
+
+def _paint_mesentery(canvas: Canvas, voxels: np.ndarray) -> None:
+    """Vessels in visceral fat: thin lines where two random sheets meet."""
+    line = canvas.noise("mesentery a", 12, voxels) ** 2 + canvas.noise("mesentery b", 12, voxels) ** 2
+    canvas.contrast_hu[voxels] = MESENTERY_HU * np.clip(1 - line / 0.08, 0, 1)
+
+
+def _nearest_skin(canvas: Canvas, landmarks: Landmarks) -> tuple[np.ndarray, np.ndarray]:
+    """At the skin next to every voxel: the relative thickness of subcutaneous fat, which is what lies between lean and
+    outer mesh, and whether it is the trunk's (both canvas size)."""
     body, male = landmarks.body, landmarks.male
     template = body.template
-    base = np.full(len(body.outer), 4.0 if male else 7.0)
-    for regions, thickness in (
-        (("finger", "metacarpal", "wrist", "toe", "foot"), 1.6),
-        (("head", "neck"), 2.2),
-        (("lowerleg",), 3.0 if male else 5.0),
-        (("lowerarm",), 2.5 if male else 4.0),
-        (("pelvis", "upperleg"), 5.0 if male else 11.0),
-    ):
-        base[template.in_region(*regions)] = thickness
-    profile = base + 0.9 * np.minimum(np.linalg.norm(body.outer - body.lean, axis=1), 70)
+    base, by_mesh = (np.full(len(body.outer), value) for value in (5.0 if male else 7.5, 0.9))
+    for regions, man, woman, weight in FAT_MM:
+        here = template.in_region(*regions)
+        base[here], by_mesh[here] = man if male else woman, weight
+    profile = base + by_mesh * np.minimum(np.linalg.norm(body.outer - body.lean, axis=1), 70)
     for _ in range(6):
         profile = 0.4 * profile + 0.6 * (template.neighbour_mean @ profile)
     step = max(1, round(LOOKUP_MM / canvas.spacing))
@@ -110,4 +172,4 @@ def _fat_thickness(canvas: Canvas, landmarks: Landmarks) -> np.ndarray:
     corner = np.stack([unique % 4096, unique // 4096 % 4096, unique // 4096**2], 1) * step
     centres = (corner + (step - 1) / 2) * canvas.spacing + canvas.grid.origin
     _, nearest = cKDTree(body.outer).query(centres)
-    return profile[nearest][cell_of_voxel]
+    return profile[nearest][cell_of_voxel], template.in_region(*TRUNK)[nearest][cell_of_voxel]

@@ -72,6 +72,10 @@ TRABECULAR_HU = ((25, 70, 92), (226, 120, 89))  # jang2019: mean up to 30 and fr
 TRABECULAR_SD_HU = ((25, 92), (44, 38))  # jang2019: up to 30, from 90 years
 
 
+YOUNG_CORTICAL_HU = 1250.0
+CORTEX_G_PER_ML, CARTILAGE_G_PER_ML = 1.92, 1.10  # icru44
+
+
 def density_g_per_ml(hounsfield):
     return (hounsfield - AIR_HU) / 1000
 
@@ -134,4 +138,10 @@ def trabecular_sd_hu(age_years: float) -> float:
 
 def cortical_hu(person: Person) -> float:
     """HU of compact bone, which becomes porous after 45 years."""
-    return 1250 - 3.2 * max(0.0, person.age_years - 45)
+    return YOUNG_CORTICAL_HU - 3.2 * max(0.0, person.age_years - 45)
+
+
+def bone_density_g_per_ml(hounsfield):
+    """What bone and marrow of some HU really weigh, g/ml. Source: schneider2000 (linear fits for bone and for soft tissue)."""
+    hounsfield = np.asarray(hounsfield, np.float64)
+    return np.where(hounsfield > 100, 1.017 + 0.592e-3 * hounsfield, 1.018 + 0.893e-3 * hounsfield)

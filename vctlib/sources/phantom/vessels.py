@@ -51,7 +51,7 @@ def paint_vessels(canvas: Canvas, landmarks: Landmarks, cage: RibCage, heart: np
 def _paint_aorta(canvas: Canvas, landmarks: Landmarks, chest: _Chest) -> None:
     scale, spine = landmarks.scale, landmarks.spine
     wider = AORTA_MM_PER_YEAR * (landmarks.age - AORTA_AT_YEARS)
-    ascending, descending, lower = ((mm + wider) / 2 * scale for mm in AORTA_MM[landmarks.person.sex])
+    ascending, descending, lower = ((mm + wider) / 2 for mm in AORTA_MM[landmarks.person.sex])
     path = [chest.heart + np.array([-14, 0, 14]) * scale, chest.heart + np.array([-20, -4, 40]) * scale]
     path.append(chest.arch + np.array([-16, -12, -8]) * scale)
     path.append(chest.arch)
@@ -63,6 +63,8 @@ def _paint_aorta(canvas: Canvas, landmarks: Landmarks, chest: _Chest) -> None:
         path.append(spine[i] + np.array([aside, -before, 0]) * scale)
         radii.append(np.interp(i, [T1 + 5, L1, L1 + 2], [descending, 0.9 * descending, lower]))
     canvas.tube("aorta", path, radii)
+    root = 0.25 * path[0] + 0.75 * path[1]
+    canvas.tube("aorta", [root, path[1]], [ascending, ascending], over=True)  # it rises out of the heart
 
 
 def _paint_veins(canvas: Canvas, landmarks: Landmarks, chest: _Chest) -> None:

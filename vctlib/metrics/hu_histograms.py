@@ -1,0 +1,61 @@
+"""Hounsfield units of a body as a histogram, and how far two populations of histograms are apart.
+
+A histogram is of shares of the body's volume, one row a person, so that large people count no more than small ones.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy import stats
+
+from vctlib.anatomy import HU_RANGE
+from vctlib.metrics.partial_scans import DENSITY_BANDS
+
+BIN_HU = 10.0
+EDGES = np.append(np.arange(HU_RANGE.low, HU_RANGE.high, BIN_HU), np.inf)  # the last bin takes all that is denser
+MIDDLE = EDGES[:-1] + BIN_HU / 2
+N_BINS = len(MIDDLE)
+
+
+def hu_histogram(hu: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """Shares (`N_BINS`,) of the voxels of `body` (boolean, shape of `hu`) by HU; their sum is 1."""
+    counts = np.histogram(np.maximum(hu[body], HU_RANGE.low), EDGES)[0]
+    return counts / counts.sum()
+
+
+def hu_histograms(volumes: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Histograms (people, `N_BINS`) of pairs of HU and body mask."""
+    rows = [hu_histogram(hu, body) for hu, body in volumes]
+    return np.stack(rows) if rows else np.empty((0, N_BINS))
+
+
+def in_band(band: str) -> np.ndarray:
+    """Bins (boolean, `N_BINS`) whose middle lies in a band of `partial_scans.DENSITY_BANDS`."""
+    window = DENSITY_BANDS[band]
+    return (MIDDLE >= window.low) & (MIDDLE < window.high)
+
+
+def band_percent(histograms: np.ndarray, band: str) -> np.ndarray:
+    """Percent of each person's (people, `N_BINS`) body that lies in a band: (people,)."""
+    return 100 * histograms[:, in_band(band)].sum(axis=1)
+
+
+def total_variation(first: np.ndarray, second: np.ndarray) -> float:
+    """Total variation, 0 to 1, of the mean histograms of two groups (people, `N_BINS`).
+
+    It is the share of the body's volume that would have to change its HU bin for the two to be alike.
+    """
+    return float(np.abs(first.mean(axis=0) - second.mean(axis=0)).sum() / 2)
+
+
+def wasserstein_hu(first: np.ndarray, second: np.ndarray, band: str | None = None) -> float:
+    """1-Wasserstein distance in HU of the mean histograms of two groups (people, `N_BINS`), of a band or the whole.
+
+    Within a band each group's histogram is scaled to sum to 1: it compares which HU the tissue has, not how much of
+    it there is. NaN where a group has nothing there. Source: ramdas2017.
+    """
+    bins = np.ones(N_BINS, bool) if band is None else in_band(band)
+    means = [group.mean(axis=0)[bins] for group in (first, second)]
+    if min(mean.sum() for mean in means) <= 0:
+        return float("nan")
+    return float(stats.wasserstein_distance(MIDDLE[bins], MIDDLE[bins], *means))
