@@ -1,6 +1,6 @@
 """A hip implant: a cup in the pelvis and a ball on a stem in the thigh bone, of titanium, in place of head and neck."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -82,7 +82,7 @@ def _exchange(canvas: Canvas, near, metal, resected, in_cup, side: str) -> np.nd
         "main": np.zeros(len(new), bool),
     }
     rows = {name: np.concatenate([getattr(bones, name), value]) for name, value in added.items()}
-    for name in ("cortex", "marrow", "depth"):
+    for name in {field.name for field in fields(bones)} - set(rows):
         rows[name] = np.concatenate([getattr(bones, name), np.zeros(len(new), getattr(bones, name).dtype)])
     voxels, labels = rows["voxels"], rows["labels"]
     canvas.bone_share[voxels], canvas.is_bone[voxels] = 0, False
