@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vctlib.anatomy import MEASURE, TOTAL, reduce_labels
+from vctlib.anatomy import MEASURE, TOTAL, ids_of, reduce_labels
 from vctlib.measure import linear_calibration, measure_body
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.phantom import make_phantom
@@ -45,10 +45,11 @@ def test_height_follows_the_truth(measured_and_true):
 def test_mass_and_composition_follow_the_truth(measured_and_true):
     """The truth counts (HU + 1000) / 1000 g/ml; equation B1 weighs bone a sixth lighter, fat 3 % heavier."""
     for row, truth, _ in measured_and_true:
-        assert row["body_volume_l_measured"] == pytest.approx(truth["body_volume_l_true"], rel=0.005)
+        assert row["body_volume_l_measured"] == pytest.approx(truth["body_volume_l_true"], rel=0.01)
         assert -0.04 < row["mass_kg_measured"] / truth["mass_kg_true"] - 1 < 0.0
-        assert row["body_fat_percent_measured"] == pytest.approx(truth["body_fat_percent_true"], abs=1.0)
-        assert row["muscle_percent_measured"] == pytest.approx(truth["muscle_percent_true"], abs=1.5)
+        # The label map has no skin: 3 to 5 % of the body's mass, most of it in voxels of subcutaneous fat.
+        assert 2.0 < row["body_fat_percent_measured"] - truth["body_fat_percent_true"] < 5.0
+        assert 0.0 < row["muscle_percent_measured"] - truth["muscle_percent_true"] < 4.0
         assert row["l1_trabecular_hu_measured"] == pytest.approx(truth["trabecular_hu_true"], abs=60)
 
 
@@ -57,3 +58,16 @@ def test_bone_gets_less_dense_with_age(measured_and_true):
     density = [row["bone_density_g_per_cm3_measured"] for row, _, _ in measured_and_true]
     age = [person.age_years for _, _, person in measured_and_true]
     assert np.corrcoef(age, density)[0, 1] < -0.5
+
+
+@pytest.mark.slow
+def test_an_atlas_in_two_halves_changes_the_height_little():
+    phantom = make_phantom(PEOPLE[5], 8.0, 5)
+    labels = reduce_labels(phantom.labels, TOTAL, MEASURE)
+    atlas = ids_of(MEASURE, "vertebrae_C1")[0]
+    middle = int(np.argwhere(labels == atlas)[:, 0].mean().round())
+    cut = labels.copy()
+    cut[middle - 1 : middle + 2][labels[middle - 1 : middle + 2] == atlas] = ids_of(MEASURE, "connective_tissue")[0]
+    assert (cut == atlas).sum() >= 4
+    whole, halves = (measure_body(phantom.hu, m, MEASURE, phantom.affine)["height_cm_measured"] for m in (labels, cut))
+    assert halves == pytest.approx(whole, abs=1.0)

@@ -18,6 +18,7 @@ from vctlib.sources.phantom.scanner import ScannerSettings, scan
 from vctlib.sources.phantom.spectrum import TITANIUM_HU
 from vctlib.sources.phantom.spine import paint_spine
 from vctlib.sources.phantom.template import load_template
+from vctlib.sources.phantom.trunk_vertebrae import body_radii
 from vctlib.sources.phantom.voxelize import Grid
 
 PERSON = Person("male", 70, 174, 80, 27, 37)
@@ -63,7 +64,7 @@ def findings(phantom, kind):
 def body_heights(body, fracture, level, spacing):
     """Heights in mm of a vertebral body near its front, in its middle and near its back, from the labels of a spine."""
     landmarks = find_landmarks(body, PERSON, 0, fracture)
-    row, scale = VERTEBRAE.index(f"vertebrae_{level}"), landmarks.scale
+    row = VERTEBRAE.index(f"vertebrae_{level}")
     corners = [landmarks.spine[row - 2] - [30, 40, 0], landmarks.spine[row + 2] + [30, 70, 0]]
     grid = Grid.around(np.array(corners), spacing)
     canvas = Canvas(np.ones(grid.shape, np.float32), grid, 0, 0.0)
@@ -73,7 +74,7 @@ def body_heights(body, fracture, level, spacing):
     points = canvas.positions[canvas.label_map() == ids_of(TOTAL, f"vertebrae_{level}")[0]] - landmarks.spine[row]
     axis = landmarks.spine[row + 1] - landmarks.spine[row - 1]
     axis /= np.linalg.norm(axis)
-    depth = 17 * scale if level.startswith("L") else 13 * scale * (0.85 + 0.3 * (row - 7) / 12)
+    depth, _ = body_radii(row, 1.03 * landmarks.scale * landmarks.girth)
     backwards = (points[:, 1] - points @ axis * axis[1]) / depth
     window = (np.abs(points[:, 0]) < 6) & (np.abs(backwards - np.array([[-0.6], [0.0], [0.5]])) < 0.15)
     return window.sum(1) * spacing**3 / (12 * 0.3 * depth)

@@ -16,7 +16,7 @@ PEOPLE = {
     "heavy man": Person("male", 60, 172, 125, 42, 30),
     "heavy woman": Person("female", 70, 158, 105, 50, 25),
 }
-LUNGS = [name for name in TOTAL.values() if name.startswith("lung_")]
+LUNGS = [name for name in TOTAL.values() if name.startswith("lung_") and "_lobe_" in name]
 ORGANS = (
     "spleen kidney_right kidney_left gallbladder liver stomach pancreas adrenal_gland_right adrenal_gland_left "
     "esophagus trachea thyroid_gland small_bowel duodenum colon urinary_bladder heart aorta pulmonary_vein "

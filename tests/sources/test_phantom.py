@@ -96,7 +96,8 @@ def test_truth_is_what_the_labels_say(average):
     volume_ml = np.bincount(reduce_labels(average.labels, TOTAL, PAPER16).ravel(), minlength=17) * 0.512
     for number, name in PAPER16.items():
         assert average.truth[f"{name}_volume_ml_true"] == pytest.approx(volume_ml[number])
-    assert average.truth["body_volume_l_true"] == pytest.approx((average.labels > 0).sum() * 0.512e-3)
+    # The labels count a voxel that the skin cuts whole or not at all, the truth by its share.
+    assert average.truth["body_volume_l_true"] == pytest.approx((average.labels > 0).sum() * 0.512e-3, rel=0.01)
     # The blur spreads attenuation but keeps its sum: the image weighs what the truth says.
     assert (average.hu + 1000).sum(dtype=np.float64) * 0.512e-6 == pytest.approx(
         average.truth["mass_kg_true"], rel=1e-4

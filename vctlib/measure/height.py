@@ -42,7 +42,8 @@ def measure_height(scan: Scan, axes: PatientAxes | None = None) -> Height:
     axes = axes or patient_axes(scan)
     missing: dict[str, str] = {}
     legs, pelvis_plane = _legs(scan, axes, missing)
-    vertebra = {name: scan.centroid(f"vertebrae_{name}") for name in ("C1", "C2", "C7")}
+    # Coarse voxels part the ring of the atlas into halves: both count.
+    vertebra = {name: scan.centroid(f"vertebrae_{name}", smallest_share=0.3) for name in ("C1", "C2", "C7")}
     missing |= {f"vertebra {name}": "not labelled" for name, place in vertebra.items() if place is None}
     c1, c2, c7 = vertebra.values()
     torso = neck = head = _NAN

@@ -104,7 +104,12 @@ class Scan:
             return [self.world(np.argwhere(parts == 1 + i) + corner) for i in order]
         return []
 
-    def centroid(self, name: str) -> np.ndarray | None:
-        """Centroid (3,) in mm of the largest part of a structure, or None where it is absent."""
-        parts = self.parts(name)
-        return parts[0].mean(axis=0) if parts else None
+    def centroid(self, name: str, smallest_share: float = 1.0) -> np.ndarray | None:
+        """Centroid (3,) in mm of a structure's largest part, or None where it is absent.
+
+        Parts that have at least `smallest_share` of the largest one's voxels count with it.
+        """
+        parts = self.parts(name, smallest_share)
+        if not parts:
+            return None
+        return (parts[0] if smallest_share >= 1 else np.concatenate(parts)).mean(axis=0)

@@ -17,8 +17,6 @@ def paint_arms(canvas: Canvas, landmarks: Landmarks, cage: RibCage) -> None:
         _paint_hand(canvas, landmarks, suffix)
 
 
-
-
 def _paint_arm(canvas: Canvas, landmarks: Landmarks, side: str, suffix: str, sign: int) -> None:
     girth = landmarks.scale * landmarks.girth
     shoulder, elbow, wrist = (landmarks.joint(f"{n}.{suffix}") for n in ("upperarm01", "lowerarm01", "wrist"))

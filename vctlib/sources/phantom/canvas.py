@@ -6,6 +6,7 @@ layer of their own that knows how much of every voxel they fill; what `labels` n
 
 import zlib
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -107,9 +108,7 @@ class Canvas:
 
     def noise_at(self, name: str, scale_mm: float, points: np.ndarray, z_stretch: float = 1.0) -> np.ndarray:
         """`noise` at points (m, 3) in mm."""
-        field = random_stream(self.seed, name).standard_normal(NOISE_TILE, dtype=np.float32)
-        field = ndi.gaussian_filter(field, 1.5, mode="wrap")
-        field /= field.std()
+        field = _noise_tile(self.seed, name)
         step = scale_mm / 1.5 * np.array([1, 1, z_stretch], np.float32)
         return ndi.map_coordinates(field, (points / step).T, order=1, mode="grid-wrap")
 
@@ -220,6 +219,14 @@ class Canvas:
         labels = np.where(self.coverage >= 0.5, self.labels, 0).astype(np.uint8)
         labels[self.bones.voxels[self.bones.main]] = self.bones.labels[self.bones.main]
         return labels
+
+
+@lru_cache(maxsize=64)
+def _noise_tile(seed: int, name: str) -> np.ndarray:
+    """A periodic random field of unit variance; a person's two or three scenes share it."""
+    field = random_stream(seed, name).standard_normal(NOISE_TILE, dtype=np.float32)
+    field = ndi.gaussian_filter(field, 1.5, mode="wrap")
+    return field / field.std()
 
 
 def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:

@@ -104,6 +104,9 @@ class Conditions:
         _check(5 <= self.ascites_hu <= 15, f"ascites_hu must be between 5 and 15 HU, not {self.ascites_hu:g}")
 
 
+HEALTHY = Conditions()
+
+
 def condition_columns(conditions: Conditions, truth: dict[str, float], findings: tuple[dict, ...]) -> dict:
     """A subject's columns: what the person has, and what a phantom's `truth` and `findings` say of it.
 

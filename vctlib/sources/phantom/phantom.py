@@ -14,7 +14,7 @@ from vctlib.anatomy import PAPER16, TOTAL, ids_where
 from vctlib.errors import InputError
 from vctlib.sources.phantom.amputation import amputate
 from vctlib.sources.phantom.canvas import LABEL
-from vctlib.sources.phantom.conditions import Conditions
+from vctlib.sources.phantom.conditions import HEALTHY, Conditions
 from vctlib.sources.phantom.contact import part_at_contacts
 from vctlib.sources.phantom.findings import list_findings
 from vctlib.sources.phantom.implant import weigh_metal
@@ -25,13 +25,12 @@ from vctlib.sources.phantom.scene import SKIN_MM, Scene, build_scene
 from vctlib.sources.phantom.soft_tissue import paint_soft_tissue
 from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, HU, MUSCLE_IDS, density_g_per_ml, trabecular_hu
 
-TRIAL_SPACING_MM = 8.0  # volumes are solved at this spacing or the wanted one, whichever is coarser: it is quick
+TRIAL_SPACING_MM = 16.0  # volumes are solved at this spacing or the wanted one, whichever is coarser: it is quick
 MASS_TOLERANCE = 0.002  # of the person's weight
 MAX_TRIALS = 5
 SHAPE_TOLERANCE = 0.03  # of the weight: beyond it the template cannot shape the person
 FAT_DENSITY, LEAN_DENSITY = 0.90, 1.075  # g/ml, for the first guess of the body's volume
 SKINNING_LOSS = 1.018  # rest volume per posed volume, for the first guess
-HEALTHY = Conditions()
 
 
 @dataclass(frozen=True)

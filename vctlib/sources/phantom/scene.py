@@ -11,7 +11,7 @@ from vctlib.sources.phantom.balance import Balance, FixedParts, solve_balance
 from vctlib.sources.phantom.body import rest_body
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
 from vctlib.sources.phantom.cavity import Cavity
-from vctlib.sources.phantom.conditions import Conditions
+from vctlib.sources.phantom.conditions import HEALTHY, Conditions
 from vctlib.sources.phantom.head import paint_head, paint_skull
 from vctlib.sources.phantom.implant import implant_hip, weigh_metal, with_metal
 from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
@@ -52,7 +52,12 @@ class Scene:
 
 
 def build_scene(
-    person: Person, spacing_mm: float, seed: int, lean_litres: float, total_litres: float, conditions: Conditions
+    person: Person,
+    spacing_mm: float,
+    seed: int,
+    lean_litres: float,
+    total_litres: float,
+    conditions: Conditions = HEALTHY,
 ) -> Scene:
     """Shape, pose and fill a body of a volume (litres, of the rest mesh), and paint its bones and organs."""
     template = load_template()

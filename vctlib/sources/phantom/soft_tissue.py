@@ -20,7 +20,7 @@ BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the w
 BELLY_WALL_MM, SKIN_FOLD_MM = 15.0, 6.0  # the muscles around the belly are no thinner; fat goes first in front of them
 PECTORAL_MM, ON_RIBS_MM = {"male": 26.0, "female": 14.0}, 15.0  # muscle in front of upper and lower ribs; choices
 KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
-LOOKUP_MM = 8.0  # grain at which the fat thickness is carried from skin to voxels
+LOOKUP_MM = 12.0  # grain at which the fat thickness is carried from skin to voxels
 # Relative thickness of subcutaneous fat by region: of slim men, of slim women (mm), and how much of what lies between
 # the lean and the outer mesh counts. Choices, so that at a BMI of 27 kg/m2 the fat is some 2 cm thick on men's belly
 # and hips, 3 cm on buttocks and 1 cm on thighs, and half as much again to twice that in women.
