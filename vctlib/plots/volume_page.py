@@ -52,7 +52,9 @@ _PAGE = Template("""<div class="volume" id="$name">
     update();
     root.dataset.state = "ready";
   } catch (error) {
-    canvas.parentElement.hidden = true; root.querySelector(".volume-failed").hidden = false; root.dataset.state = "failed";
+    canvas.parentElement.hidden = true;
+    root.querySelector(".volume-failed").hidden = false;
+    root.dataset.state = "failed";
   }
 })();
 </script>

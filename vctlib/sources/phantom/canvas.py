@@ -239,7 +239,7 @@ def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
 
 
 def _skin_depth(coverage: np.ndarray, spacing: float, index: np.ndarray) -> np.ndarray:
-    """Depth (n,) in mm of the centres of voxels (n, 3) under the skin, which cuts the surface's voxels by their share."""
+    """Depth (n,) in mm of the centres of voxels (n, 3) under the skin, which cuts surface voxels by their share."""
     whole = coverage > 0.98
     nearest = ndi.distance_transform_edt(whole, return_distances=False, return_indices=True)
     nearest = nearest[:, *index.T]

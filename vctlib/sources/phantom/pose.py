@@ -106,7 +106,7 @@ def _straight_arms(joints: np.ndarray, index: dict[str, int]) -> np.ndarray:
 
 
 def _arm_radii(template: Template, vertices: np.ndarray, joints: np.ndarray, suffix: str) -> tuple[float, float, float]:
-    """Half thickness in mm of the upper arm's middle, the elbow and the flat wrist: mean distances of skin from axis."""
+    """Half thickness (mm) of the upper arm's middle, the elbow and the flat wrist: mean distances of skin from axis."""
     at = [joints[template.joint_index[f"{name}.{suffix}"]] for name in ("upperarm01", "lowerarm01", "wrist")]
     arm = vertices[template.in_region(f"upperarm01.{suffix}", f"upperarm02.{suffix}", "lowerarm")]
     arm = arm[arm[:, 0] * at[0][0] > 0]

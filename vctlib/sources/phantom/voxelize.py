@@ -39,7 +39,7 @@ def cover_mesh(vertices: np.ndarray, faces: np.ndarray, grid: Grid, rays: int = 
     before = np.concatenate([[False], inside[:-1]])
     column = (ray // (nz * rays) // rays) * nz + ray % (nz * rays) // rays
     voxel = np.floor(y + 0.5).astype(np.intp)
-    # The share of a ray behind a crossing, taken from the one before it: whole voxels up to the crossing's, then a part.
+    # What lies before a crossing, less what lies before the one where the ray came in: whole voxels, then a part.
     share, whole = (np.zeros((nx * nz, ny + 2), np.float32) for _ in range(2))
     for changes, sign in ((before & ~inside, 1), (inside & ~before, -1)):
         place = column[changes], voxel[changes]
