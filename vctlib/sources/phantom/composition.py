@@ -58,8 +58,9 @@ MUSCLE_SD = 0.08  # of the expected mass
 # Connective tissue takes the place of muscle with age, so that muscle falls by about lee2000's 0.098 kg a year at a
 # given height and weight; the rest of that fall is the fat that comes with age.
 MUSCLE_LOSS_PER_YEAR, REFERENCE_AGE = 0.0025, 43.0
-# Of the reference's rest at the person's height: skeleton, skin and organs alone of icrp89's man are 19.6 kg.
-REST_MINIMUM = 0.69
+# Of the reference's rest at the person's height: skeleton, skin and organs alone of icrp89's man are 0.69 of it; gut
+# content, vessels and sheaths need room too, and a phantom whose rest is less than this falls short of its muscle.
+REST_MINIMUM = 0.76
 MUSCLE_MINIMUM = 0.15  # share of body mass; a choice, half of janssen2000's mean of women
 MAX_DRAWS = 1000
 

@@ -80,7 +80,7 @@ class Landmarks:
     @property
     def girth(self) -> float:
         """Thickness of bones relative to the sizes in this folder: a choice that gives both sexes their bone mass."""
-        return 1.06 if self.male else 1.03
+        return 1.10 if self.male else 1.07
 
     @property
     def cortex_left(self) -> float:
