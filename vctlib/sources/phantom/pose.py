@@ -18,6 +18,9 @@ from vctlib.sources.phantom.supine import lay_on_table, sag, table_height
 from vctlib.sources.phantom.template import Template
 
 TRUNK = ("root", "spine", "pelvis")
+# Half widths (mm) of the neck from below its base (0) to the skull (1), of a neck of the length below: choices.
+NECK_LENGTH_MM, NECK_HALF_WIDTHS = 120.0, ([-1.0, -0.6, -0.3, 0.0, 0.2, 1.0], [300, 190, 116, 82, 68, 66])
+SHOULDERS_DOWN_DEG = 10.0  # about the inner end of the clavicle; a choice
 SIDES = (("left", "L", 1), ("right", "R", -1))  # name, suffix of the template's joints, sign of x
 FLATNESS = 0.7  # half thickness of a wrist per mean radius
 CHEST, SEAT = ("spine01", "spine02", "spine03"), ("root", "pelvis", "spine05", "upperleg01")
@@ -38,7 +41,7 @@ class PosedBody:
 
 def pose_body(template: Template, rest: RestBody, rng: np.random.Generator) -> PosedBody:
     """Pose both meshes alike. `rng` draws how legs and feet lie, where the wrists rest and which arm is on top."""
-    index = template.joint_index
+    index, rest = template.joint_index, _lower_shoulders(template, rest)
     joints, lean_joints = (_straight_arms(j, index) for j in (rest.outer_joints, rest.lean_joints))
     weights = (template.skin_weights, template.skin_joints)
     trunk = template.in_region(*TRUNK)
@@ -60,10 +63,37 @@ def pose_body(template: Template, rest: RestBody, rng: np.random.Generator) -> P
     outer_motion = forward_kinematics(joints, template.parents, rotations)
     lean, outer = skin(rest.lean_vertices, *weights, *lean_motion), skin(outer, *weights, *outer_motion)
     lean_joints, outer_joints = move_joints(lean_joints, *lean_motion), move_joints(joints, *outer_motion)
+    lean, outer = _free_neck(template, lean, lean_joints), _free_neck(template, outer, outer_joints)
     # Both meshes share one skeleton, the outer body's: bring the lean root onto it.
     lean += outer_joints[0] - lean_joints[0]
     table = lay_on_table(outer, table_y)
     return PosedBody(table.press(lean), table.press(outer), outer_joints, template)
+
+
+def _lower_shoulders(template: Template, rest: RestBody) -> RestBody:
+    """The body with its shoulders let down: the template holds them up, as nobody does who lies."""
+    turns = {
+        template.joint_index[f"clavicle.{suffix}"]: rotation([0, 1, 0], sign * np.deg2rad(SHOULDERS_DOWN_DEG))
+        for _, suffix, sign in SIDES
+    }
+    moved = []
+    for vertices, joints in ((rest.lean_vertices, rest.lean_joints), (rest.outer_vertices, rest.outer_joints)):
+        motion = forward_kinematics(joints, template.parents, turns)
+        joints = move_joints(joints, *motion)
+        vertices = skin(vertices, template.skin_weights, template.skin_joints, *motion)
+        moved += [vertices, joints]
+    return RestBody(*moved)
+
+
+def _free_neck(template: Template, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
+    """Vertices with the slopes of the shoulders drawn in beside the neck, which they would hide up to the jaw."""
+    low, high = (joints[template.joint_index[name], 2] for name in ("neck01", "head"))
+    up = (vertices[:, 2] - low) / (high - low)
+    half_width = np.interp(up, *NECK_HALF_WIDTHS) * (high - low) / NECK_LENGTH_MM
+    beyond = np.maximum(np.abs(vertices[:, 0]) - half_width, 0) * (1 - template.head_weight)
+    drawn_in = vertices.copy()
+    drawn_in[:, 0] -= np.sign(vertices[:, 0]) * 0.8 * beyond
+    return drawn_in
 
 
 def _lay_leg(template, vertices, joints, suffix: str, sign: int, table_y: float, rng) -> dict[int, np.ndarray]:
