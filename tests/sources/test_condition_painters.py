@@ -222,7 +222,7 @@ def test_amputated_limb_is_gone_and_the_rest_is_as_it_was(well, amputation):
         on_side = ~on_side
     limb = np.zeros(short.labels.shape, bool)
     limb[on_side, :, : end[2] + 10] = True
-    assert np.count_nonzero(short.labels[~limb] != well.labels[~limb]) < 10  # thighs touch across the midline
+    assert np.count_nonzero(short.labels[~limb] != well.labels[~limb]) < 25  # thighs touch across the midline
     below = limb & (np.arange(short.labels.shape[2]) < end[2] - 2)
     assert not short.labels[below].any() and short.hu[below].max() < -990 and well.labels[below].any()
     bones = ids_where(TOTAL, tissue_is="bone")

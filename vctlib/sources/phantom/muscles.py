@@ -29,11 +29,12 @@ def name_muscles(canvas: Canvas, landmarks: Landmarks, cage: RibCage, voxels: np
     points = canvas.positions[voxels]
     muscles = [(side, all_muscles(canvas, landmarks, cage, suffix, sign)) for side, suffix, sign in SIDES]
     owner, _ = nearest_muscle(canvas, voxels, muscles, landmarks.scale)
-    taken = np.zeros(len(voxels), bool)
+    taken = canvas.is_bone[voxels]  # what bone leaves of its voxels is in no muscle's volume
+    n_free = int((~taken).sum())
 
     def take(score: np.ndarray, share: tuple[float, float]) -> np.ndarray:
         """Boolean: the free voxels of least score that make up the share."""
-        n = int(share[0] * rng.normal(1, share[1]) * len(voxels))
+        n = int(share[0] * rng.normal(1, share[1]) * n_free)
         chosen = np.zeros(len(voxels), bool)
         if n:
             chosen[np.argpartition(np.where(taken, np.inf, score), n)[:n]] = True

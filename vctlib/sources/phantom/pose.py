@@ -20,7 +20,7 @@ from vctlib.sources.phantom.template import Template
 TRUNK = ("root", "spine", "pelvis")
 # Half widths (mm) of the neck from below its base (0) to the skull (1), of a neck of the length below: choices.
 NECK_LENGTH_MM, NECK_HALF_WIDTHS = 120.0, ([-1.0, -0.6, -0.3, 0.0, 0.2, 1.0], [300, 190, 116, 82, 68, 66])
-SHOULDERS_DOWN_DEG = 10.0  # about the inner end of the clavicle; a choice
+SHOULDERS_DOWN_DEG = 5.0  # about the inner end of the clavicle; a choice
 SIDES = (("left", "L", 1), ("right", "R", -1))  # name, suffix of the template's joints, sign of x
 FLATNESS = 0.7  # half thickness of a wrist per mean radius
 CHEST, SEAT = ("spine01", "spine02", "spine03"), ("root", "pelvis", "spine05", "upperleg01")
