@@ -14,7 +14,7 @@ from vctlib.sources.phantom.ribcage import RibCage
 # Shares of all skeletal muscle: mean and relative spread. Of some 28 and 19 litres (janssen2000) they make gluteal
 # muscles of 2.6 and 1.8 l (handsfield2014, split between the sexes by a choice) and iliopsoas of 0.8 and 0.55 l
 # (fitzpatrick2020). No published volume of the back's was found: theirs is a choice.
-AUTOCHTHON_SHARE, ILIOPSOAS_SHARE, GLUTEUS_SHARE = (0.058, 0.05), (0.0345, 0.06), (0.094, 0.05)
+AUTOCHTHON_SHARE, ILIOPSOAS_SHARE, GLUTEUS_SHARE = (0.058, 0.05), (0.031, 0.06), (0.094, 0.05)
 GLUTEI = ("gluteus_maximus", "gluteus_medius", "gluteus_minimus")
 FAR = 9.0  # score of a voxel that cannot belong to the muscle
 FARTHEST = 4.0  # score at which a muscle ends even if its volume is not reached

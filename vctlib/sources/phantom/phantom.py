@@ -91,8 +91,14 @@ def _solve_volume(person: Person, spacing_mm: float, seed: int, conditions: Cond
             f"the body template cannot shape a {person.sex} of {person.height_cm:.0f} cm, {person.weight_kg:.0f} kg, "
             f"{person.body_fat_percent:.0f} % fat: it ends at {scene.balance.mass_kg:.0f} kg; choose another weight"
         )
-    if spacing_mm < trial_spacing:
+    if spacing_mm == trial_spacing:
+        return scene
+    for _ in range(2):  # a finer body weighs nearly the same
         scene = build_scene(person, spacing_mm, seed, min(lean, 0.985 * total), total, conditions)
+        missing_kg = person.weight_kg - scene.balance.mass_kg
+        if abs(missing_kg) <= 2 * MASS_TOLERANCE * person.weight_kg:
+            break
+        total += missing_kg / scene.balance.free_density
     return scene
 
 
