@@ -27,7 +27,9 @@ from vctlib.sources.phantom.tissues import BONE_IDS, FAT_IDS, HU, MUSCLE_IDS, de
 
 TRIAL_SPACING_MM = 16.0  # volumes are solved at this spacing or the wanted one, whichever is coarser: it is quick
 MASS_TOLERANCE = 0.002  # of the person's weight
-MAX_TRIALS = 5
+MAX_TRIALS = 7
+FINE_FROM = 0.012  # part of the mass that may be missing when the wanted spacing is tried
+USUAL_GAIN = 0.88  # of the free tissue's density: arms press into a fuller trunk, and all of it onto the table
 SHAPE_TOLERANCE = 0.03  # of the weight: beyond it the template cannot shape the person
 FAT_DENSITY, LEAN_DENSITY = 0.90, 1.075  # g/ml, for the first guess of the body's volume
 SKINNING_LOSS = 1.018  # rest volume per posed volume, for the first guess
@@ -80,26 +82,36 @@ def _solve_volume(person: Person, spacing_mm: float, seed: int, conditions: Cond
     total = (fat / FAT_DENSITY + lean) * SKINNING_LOSS
     lean = 1.09 * lean + 1.0
     trial_spacing = max(spacing_mm, TRIAL_SPACING_MM)
-    for _ in range(MAX_TRIALS):
+    trials: list[tuple[float, float]] = []  # total volume, mass
+    while True:
         scene = build_scene(person, trial_spacing, seed, min(lean, 0.985 * total), total, conditions)
-        missing_kg = person.weight_kg - scene.balance.mass_kg
-        if abs(missing_kg) <= MASS_TOLERANCE * person.weight_kg:
+        trials.append((total, float(scene.balance.mass_kg)))
+        missing = 1 - scene.balance.mass_kg / person.weight_kg
+        if (
+            trial_spacing == spacing_mm
+            and abs(missing) <= (1 if spacing_mm >= TRIAL_SPACING_MM else 2) * MASS_TOLERANCE
+        ):
+            return scene
+        if len(trials) >= MAX_TRIALS:
             break
-        total += missing_kg / scene.balance.free_density
-    if abs(missing_kg) > SHAPE_TOLERANCE * person.weight_kg:
+        if abs(missing) <= FINE_FROM:
+            trial_spacing = spacing_mm  # a finer body weighs nearly the same
+        total += _missing_litres(trials, person.weight_kg, scene.balance.free_density)
+    if abs(missing) > SHAPE_TOLERANCE:
         raise InputError(
             f"the body template cannot shape a {person.sex} of {person.height_cm:.0f} cm, {person.weight_kg:.0f} kg, "
             f"{person.body_fat_percent:.0f} % fat: it ends at {scene.balance.mass_kg:.0f} kg; choose another weight"
         )
-    if spacing_mm == trial_spacing:
-        return scene
-    for _ in range(2):  # a finer body weighs nearly the same
-        scene = build_scene(person, spacing_mm, seed, min(lean, 0.985 * total), total, conditions)
-        missing_kg = person.weight_kg - scene.balance.mass_kg
-        if abs(missing_kg) <= 2 * MASS_TOLERANCE * person.weight_kg:
-            break
-        total += missing_kg / scene.balance.free_density
     return scene
+
+
+def _missing_litres(trials: list[tuple[float, float]], weight_kg: float, free_density: float) -> float:
+    """Volume (litres) to add, by the line through the last two trials, or what a litre usually weighs."""
+    (before, less), (now, mass) = trials[-2:] if len(trials) > 1 else ((0.0, 0.0), trials[-1])
+    kg_per_litre = (mass - less) / (now - before) if len(trials) > 1 and abs(now - before) > 1e-3 else 0.0
+    if not 0.5 < kg_per_litre / free_density < 2.5:
+        kg_per_litre = USUAL_GAIN * free_density
+    return (weight_kg - mass) / kg_per_litre
 
 
 def _truth(scene: Scene, soft_hounsfield: np.ndarray, person: Person) -> dict[str, float]:
