@@ -63,8 +63,8 @@ class BlockStage(nn.Module):
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Latents -> standardised reconstruction in float32."""
         with torch.autocast(z.device.type, enabled=False):
-            linear = F.conv_transpose3d(z.float(), self.components, stride=self.downsampling)
-            linear = linear + self.mean.repeat(1, *z.shape[2:])
+            blocks = self.mean.view(-1, 1) + self.components.flatten(1).T @ z.float().flatten(2)
+            linear = pixelshuffle(blocks.unflatten(2, z.shape[2:]), 3, self.downsampling)
         return self.gain * linear + self.residual(z / per_channel(self.latent_scale)).float()
 
     def standardise(self, x: torch.Tensor) -> torch.Tensor:
