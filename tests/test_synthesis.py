@@ -17,6 +17,7 @@ from vctlib.metrics import consistency
 from vctlib.metrics.independent import consistency_rows, measure_independently, measurements
 from vctlib.networks.components import GENERATOR_COMPONENTS, release, restore
 from vctlib.networks.inference import one_hot, to_network
+from vctlib.networks.weights import load_weights, save_weights
 from vctlib.synthesis import Generator, reconstruct_cohort, synthesize_cohort
 
 
@@ -168,6 +169,15 @@ def test_weights_that_are_absent_or_another_part_are_named(weights, tmp_path):
         Generator.load(weights | {"latent_diffusion": tmp_path / "nothing.safetensors"})
     with pytest.raises(InputError, match="holds 'image_autoencoder', not 'segmentation_autoencoder'"):
         Generator.load(weights | {"segmentation_autoencoder": weights["image_autoencoder"]})
+
+
+def test_weights_of_another_version_are_named(weights, tmp_path):
+    state, metadata = load_weights(weights["image_autoencoder"])
+    metadata["profile"]["cohort"]["scanner_photons"] = 4e6  # as profiles had it once
+    old = tmp_path / "old.safetensors"
+    save_weights(old, state, metadata)
+    with pytest.raises(InputError, match="another version of vctlib .cohort.scanner_photons.; train it again"):
+        restore(old, "image_autoencoder")
 
 
 def test_reconstructed_people_go_through_every_part(generator, weights, tiny_people, tmp_path):

@@ -154,6 +154,7 @@ class UNetConfig(Strict):
     residual_units: PositiveInt
     perceptual_weight: Weight = 0.0
     max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
+    fold: PositiveInt = 1  # voxels along an axis that the post-processor sees as one; the segmenter has its own two
     optimization: Optimization
 
 

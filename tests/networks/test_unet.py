@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from vctlib.config import Optimization, UNetConfig
@@ -8,8 +9,9 @@ CONFIG = UNetConfig(
 )
 
 
-def test_post_processor_starts_as_the_identity_and_can_leave_it():
-    network = PostProcessor(CONFIG)
+@pytest.mark.parametrize("fold", [1, 2])
+def test_post_processor_starts_as_the_identity_and_can_leave_it(fold):
+    network = PostProcessor(CONFIG.model_copy(update={"fold": fold}))
     x = torch.randn(1, 1, 16, 16, 16)
     assert torch.equal(network(x), x)
     wanted = x + 0.5 * (x > 0)
@@ -22,9 +24,10 @@ def test_post_processor_starts_as_the_identity_and_can_leave_it():
     assert loss < 0.6 * (x - wanted).abs().mean()
 
 
-def test_post_processor_is_the_same_in_every_window():
+@pytest.mark.parametrize("fold", [1, 2])
+def test_post_processor_is_the_same_in_every_window(fold):
     """Away from the borders a voxel's value does not depend on the patch that holds it: nothing is normalised."""
-    network = PostProcessor(CONFIG).eval()
+    network = PostProcessor(CONFIG.model_copy(update={"fold": fold})).eval()
     torch.nn.init.normal_(network.head.weight, std=0.1)
     x = torch.randn(1, 1, 32, 16, 16)
     x[:, :, 24:] += 10

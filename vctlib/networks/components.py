@@ -6,6 +6,7 @@ restored without the profile that made it.
 
 from pathlib import Path
 
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vctlib.anatomy import MEASURE, PAPER16
@@ -91,7 +92,11 @@ def restore(path: Path, component: str) -> tuple[nn.Module, Profile, dict]:
     state, metadata = load_weights(path)
     if metadata.get("component") != component:
         raise InputError(f"{path}: holds {metadata.get('component')!r}, not {component!r}")
-    profile = Profile.model_validate(metadata["profile"])
+    try:
+        profile = Profile.model_validate(metadata["profile"])
+    except ValidationError as error:
+        wrong = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise InputError(f"{path}: its profile is of another version of vctlib ({wrong}); train it again") from None
     network = build(component, profile)
     try:
         network.load_state_dict(state)
