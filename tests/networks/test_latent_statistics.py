@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import Ridge
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures
 
 from vctlib.attributes import N_CATEGORIES
 from vctlib.errors import InputError
@@ -59,12 +60,28 @@ def test_scale_is_the_root_of_the_deviation_in_groups():
 
 
 def test_attributes_are_ridge_regression():
+    """Categories, their order and its products, each with its own penalty: scikit-learn's ridge on scaled features."""
     z, categories = people(60)
     standardiser = fitted("attributes", z, categories)
     encoder = OneHotEncoder(categories=[list(range(1, size + 1)) for size in SIZES], sparse_output=False)
-    ridge = Ridge(alpha=10).fit(encoder.fit_transform(categories.numpy()), z.flatten(1).double().numpy())
-    expected = torch.from_numpy(ridge.predict(encoder.transform(categories.numpy()))).view_as(z).float()
-    torch.testing.assert_close(standardiser.expected(categories), expected, atol=1e-4, rtol=1e-4)
+    place = 2 * (categories.numpy() - 1) / (np.array(SIZES) - 1) - 1
+    curves = PolynomialFeatures(2, include_bias=False).fit_transform(place)
+    curves = np.delete(curves, 4, axis=1)  # the square of sex is 1
+    penalties = np.repeat([10, 0.1, 0.5], [sum(SIZES), 4, 9])
+    features = np.hstack([encoder.fit_transform(categories.numpy()), curves]) / np.sqrt(penalties)
+    ridge = Ridge(alpha=1, solver="cholesky").fit(features, z.flatten(1).double().numpy())
+    expected = torch.from_numpy(ridge.predict(features)).view_as(z).float()
+    torch.testing.assert_close(standardiser.expected(categories), expected, atol=1e-3, rtol=1e-3)
+
+
+def test_rare_people_are_not_drawn_to_the_mean():
+    """A trend over weight reaches its last category, though only three in a hundred people are in it."""
+    categories = torch.ones(300, 4, dtype=torch.long)
+    categories[:, 3] = torch.randint(1, SIZES[3], (300,))
+    categories[:9, 3] = SIZES[3]
+    z = categories[:, 3].float().view(-1, 1, 1, 1, 1).expand(-1, 1, *GRID) + 0.1 * torch.randn(300, 1, *GRID)
+    expected = fitted("attributes", z, categories).expected(categories[:1])
+    assert expected.mean().item() == pytest.approx(SIZES[3], abs=0.15)
 
 
 def test_residual_variance_is_that_of_people_left_out():
@@ -84,11 +101,11 @@ def test_none_contributes_nothing():
     standardiser = fitted("attributes", z, categories)
     nobody = torch.zeros(1, 4, dtype=torch.long)
     torch.testing.assert_close(standardiser.expected(nobody)[0], z.mean(0), atol=1e-5, rtol=0)
-    # effects add up: those of sex and of the rest, each known alone, make those of the whole vector
-    sex, rest = categories[:5].clone(), categories[:5].clone()
-    sex[:, 1:], rest[:, 0] = 0, 0
-    total = standardiser.expected(sex) + standardiser.expected(rest) - standardiser.expected(nobody)
-    torch.testing.assert_close(total, standardiser.expected(categories[:5]), atol=1e-4, rtol=0)
+    # sex alone moves the mean as the sexes differ, whatever else they do
+    of_one_sex = torch.tensor([[1, 0, 0, 0], [2, 0, 0, 0]])
+    apart = standardiser.expected(of_one_sex).diff(dim=0)[0]
+    found = z[categories[:, 0] == 2].mean(0) - z[categories[:, 0] == 1].mean(0)
+    assert torch.corrcoef(torch.stack([apart.flatten(), found.flatten()]))[0, 1] > 0.9
 
 
 def test_attributes_explain_what_they_do():

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from vctlib.attributes import ATTRIBUTES, N_CATEGORIES
 from vctlib.errors import InputError
 
-_RIDGE = 10.0  # penalty on the effect of a category, in people: a category of ten people is believed by half
+# Penalties on effects, in people: a category of ten people is believed by half, a trend over all people nearly whole.
+_CATEGORY_RIDGE, _TREND_RIDGE, _CURVATURE_RIDGE = 10.0, 0.1, 0.5
 _VARIANCE_FLOOR = 2e-3  # of standardised latents: air never varies, and a network cannot be exact to nothing
 
 
@@ -19,9 +20,10 @@ class LatentStandardiser(nn.Module):
     """Standardised latents x = (z - mean) / scale, in float32, fitted on training people.
 
     `mean` is that of each "channel"; of each channel at each "position"; or that plus a ridge regression on the
-    "attributes", centred one-hot categories of which an attribute that is none contributes nothing. Drop attributes
-    before standardising, not after: then the spread that a dropped attribute explains stays in x, and a network that
-    is told none of them learns how much people differ.
+    "attributes": categories one by one, and the trends, curvatures and interactions of their order, to which an
+    attribute that is none contributes nothing. Categories alone would draw rare people, the heaviest first, to the
+    mean. Drop attributes before standardising, not after: then the spread that a dropped attribute explains stays in
+    x, and a network that is told none of them learns how much people differ.
 
     `scale` is of each channel: the standard deviation of what the mean leaves, to the power of `whitening`, times a
     constant for each of the `groups` of channels (image, segmentation) so that each has mean square 1. Full whitening
@@ -41,7 +43,7 @@ class LatentStandardiser(nn.Module):
         self.groups = (channels,) if groups is None else groups
         if sum(self.groups) != channels:
             raise InputError(f"the groups {self.groups} do not add up to {channels} channels")
-        n_features = sum(N_CATEGORIES.values()) if mean == "attributes" else 0
+        n_features = len(_PENALTIES) if mean == "attributes" else 0
         shape = (channels, 1, 1, 1) if mean == "channel" else (channels, *grid)
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("scale", torch.ones(channels, 1, 1, 1))
@@ -82,7 +84,8 @@ class LatentStandardiser(nn.Module):
         """Mean latents of people of these categories (batch, 4): (batch or 1, channel, x or 1, y or 1, z or 1)."""
         if self.mode != "attributes":
             return self.mean[None]
-        features = (_one_hot(categories) - self.feature_mean) * _known(categories)
+        features, known = _features(categories)
+        features = (features - self.feature_mean) * known
         with torch.autocast(features.device.type, enabled=False):
             return self.mean + (features @ self.effects.flatten(1)).view(-1, *self.mean.shape)
 
@@ -92,10 +95,10 @@ class LatentStandardiser(nn.Module):
         Residuals of people in the fit are too small to tell how much a new person differs; dividing by one less the
         leverage gives exactly what a fit without that person would leave.
         """
-        features = _one_hot(categories)
-        self.feature_mean.copy_(features.mean(0))
-        centred = ((features - self.feature_mean) * _known(categories)).double()
-        gram = centred.T @ centred + _RIDGE * torch.eye(centred.shape[1], dtype=torch.float64, device=centred.device)
+        features, known = _features(categories)
+        self.feature_mean.copy_((features * known).sum(0) / known.sum(0).clamp_min(1))
+        centred = ((features - self.feature_mean) * known).double()
+        gram = centred.T @ centred + torch.tensor(_PENALTIES, dtype=torch.float64, device=centred.device).diag()
         projection = torch.linalg.solve(gram, centred.T)  # (features, people)
         leverage = (centred * projection.T).sum(1) + 1 / len(centred)  # and that of the mean
 
@@ -114,14 +117,22 @@ class LatentStandardiser(nn.Module):
         return torch.cat(parts).view(-1, 1, 1, 1)
 
 
-def _one_hot(categories: torch.Tensor) -> torch.Tensor:
-    """(batch, 4) categories -> (batch, number of all categories but none)."""
-    return torch.cat(
-        [F.one_hot(categories[:, i], N_CATEGORIES[name] + 1)[:, 1:] for i, name in enumerate(ATTRIBUTES)], dim=1
-    ).float()
+_PAIRS = [(a, b) for a in range(len(ATTRIBUTES)) for b in range(max(a, 1), len(ATTRIBUTES))]  # sex has no curve
+_PENALTIES = (
+    [_CATEGORY_RIDGE] * sum(N_CATEGORIES.values()) + [_TREND_RIDGE] * len(ATTRIBUTES) + [_CURVATURE_RIDGE] * len(_PAIRS)
+)
 
 
-def _known(categories: torch.Tensor) -> torch.Tensor:
-    """1 for every one-hot feature whose attribute is known, else 0."""
+def _features(categories: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Categories (batch, 4) -> features (batch, len(_PENALTIES)), and 1 where all that a feature speaks of is known.
+
+    Every category as 0 or 1, the place of each among its attribute's (-1 to 1), and the products of these places.
+    """
+    one_hot, place, own = [], [], (categories > 0).float()
+    for i, name in enumerate(ATTRIBUTES):
+        one_hot.append(F.one_hot(categories[:, i], N_CATEGORIES[name] + 1)[:, 1:])
+        place.append(2 * (categories[:, i].float() - 1) / (N_CATEGORIES[name] - 1) - 1)
+    products = [place[a] * place[b] for a, b in _PAIRS]
     repeats = torch.tensor([N_CATEGORIES[name] for name in ATTRIBUTES], device=categories.device)
-    return (categories > 0).float().repeat_interleave(repeats, dim=1)
+    known = [own.repeat_interleave(repeats, dim=1), own, torch.stack([own[:, a] * own[:, b] for a, b in _PAIRS], 1)]
+    return torch.cat([*one_hot, torch.stack(place + products, 1)], 1).float(), torch.cat(known, 1)
