@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from vctlib.cohort_config import CohortConfig, Fraction, Strict, Triple
 from vctlib.errors import InputError
@@ -129,6 +129,7 @@ SegmentationAutoencoderConfig = Annotated[
 class LatentDiffusionConfig(Strict):
     schedule: Literal["rectified_flow", "ddpm"]
     mean: Literal["channel", "position", "attributes"]  # what the standardisation subtracts from the latents
+    prior_factors: NonNegativeInt = 0  # directions through the whole body that are solved for; fewer than people
     channels: tuple[PositiveInt, ...]
     attention: tuple[bool, ...]
     residual_blocks: PositiveInt

@@ -30,7 +30,7 @@ def test_untrained_it_is_the_best_guess_for_gaussian_latents(diffusion_config, s
     U-Net is asked for a remainder of unit variance."""
     network = LatentDiffusion(diffusion_config.model_copy(update={"schedule": schedule}), 2, GRID)
     variance = torch.tensor([0.25, 4.0])
-    network.set_prior_variance(variance.view(2, 1, 1, 1))
+    network.prior.fit(torch.zeros(2, 2, *GRID), variance.view(2, 1, 1, 1))
     for timestep in (100, 500, 900):
         clean = variance.sqrt().view(2, 1, 1, 1) * torch.randn(500, 2, *GRID)
         timesteps = torch.full((500,), timestep)
@@ -44,8 +44,8 @@ def test_untrained_it_is_the_best_guess_for_gaussian_latents(diffusion_config, s
 @pytest.mark.parametrize("schedule", ["rectified_flow", "ddpm"])
 def test_unet_sees_and_is_asked_for_unit_variance(diffusion_config, schedule):
     network = LatentDiffusion(diffusion_config.model_copy(update={"schedule": schedule}), 2, GRID)
-    network.set_prior_variance(torch.tensor([0.25, 4.0]).view(2, 1, 1, 1))
-    clean = network.prior_variance.sqrt() * torch.randn(4000, 2, *GRID)
+    network.prior.fit(torch.zeros(2, 2, *GRID), torch.tensor([0.25, 4.0]).view(2, 1, 1, 1))
+    clean = network.prior.variance.sqrt() * torch.randn(4000, 2, *GRID)
     for timestep in (30, 500, 900):
         timesteps = torch.full((4000,), timestep)
         noisy, _, target, _ = network.schedule.training_pair(clean, timesteps=timesteps)
@@ -90,7 +90,7 @@ def test_coordinates_tell_places_apart(diffusion_config):
     network = LatentDiffusion(diffusion_config, 1, GRID)
     assert network.coordinates.shape == (3, *GRID)
     assert network.coordinates[0, 0, 0, 0] == -1.5 and network.coordinates[2, 0, 0, -1] == 1.5
-    assert "coordinates" not in network.state_dict() and "prior_variance" in network.state_dict()
+    assert "coordinates" not in network.state_dict() and "prior.variance" in network.state_dict()
     plain = LatentDiffusion(diffusion_config.model_copy(update={"coordinates": False}), 1, GRID)
     assert plain(torch.zeros(1, 1, *GRID), torch.tensor([1.0]), people(1)).shape == (1, 1, *GRID)
 

@@ -135,7 +135,7 @@ def test_diffusion_knows_the_statistics_of_its_latents(micro_shop):
     assert torch.allclose(network.statistics.restore(x, categories), latents, atol=1e-4)
     assert x.mean().abs() < 1e-4
     # the denoiser is released in half precision
-    assert torch.allclose(network.denoiser.prior_variance, network.statistics.residual_variance, rtol=1e-3)
+    assert torch.allclose(network.denoiser.prior.variance, network.statistics.residual_variance, rtol=1e-3)
 
 
 def test_post_processor_and_segmenter_answer_on_whole_bodies(micro_shop, tiny_people):

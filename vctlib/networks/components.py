@@ -40,7 +40,8 @@ class JointLatentDiffusion(nn.Module):
     def fit_statistics(self, latents: Tensor, categories: Tensor) -> None:
         """Learn mean and scale of training latents (n, channel, x, y, z) of people of these categories (n, 4)."""
         self.statistics.fit(latents, categories)
-        self.denoiser.set_prior_variance(self.statistics.residual_variance)
+        standardised = self.statistics.standardise(latents, categories)
+        self.denoiser.prior.fit(standardised, self.statistics.residual_variance)
 
     def split(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Joint latents (batch, channel, x, y, z) -> those of the image and those of the label map."""

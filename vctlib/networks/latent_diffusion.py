@@ -11,6 +11,7 @@ from torch import nn
 from vctlib.attributes import ATTRIBUTES, N_CATEGORIES
 from vctlib.config import LatentDiffusionConfig
 from vctlib.errors import InputError
+from vctlib.networks.latent_prior import LatentPrior
 from vctlib.networks.schedule import make_schedule
 
 _COORDINATE_SCALE = 1.5  # brings coordinates from [-1, 1] to about unit variance
@@ -31,9 +32,9 @@ class AttributeEmbedding(nn.Module):
 class LatentDiffusion(nn.Module):
     """Prediction of the schedule's target from noisy standardised latents, timesteps and attributes.
 
-    The U-Net learns only what is left of the target by the best guess from the noisy latent alone, under the
-    assumption that latents are independent Gaussians with `prior_variance` about mean 0; input and output of the
-    U-Net have unit variance at every timestep and position. Untrained, the network is that guess.
+    The U-Net learns only what is left of the target by the best guess from the noisy latents alone, under the
+    assumption that latents are Gaussian as `prior` says; input and output of the U-Net have unit variance at every
+    timestep and position. Untrained, the network is that guess.
     """
 
     def __init__(self, config: LatentDiffusionConfig, latent_channels: int, latent_grid: tuple[int, int, int]):
@@ -45,7 +46,7 @@ class LatentDiffusion(nn.Module):
         coordinates = _coordinates(latent_grid) if config.coordinates else torch.zeros(0, *latent_grid)
         self.unet = DiffusionModelUNet(
             spatial_dims=3,
-            in_channels=latent_channels + len(coordinates),
+            in_channels=latent_channels * (2 if config.prior_factors else 1) + len(coordinates),
             out_channels=latent_channels,
             channels=config.channels,
             attention_levels=config.attention,
@@ -56,23 +57,19 @@ class LatentDiffusion(nn.Module):
         )
         self.unet.class_embedding = AttributeEmbedding(config.embedding_size, 4 * config.channels[0])
         self.register_buffer("coordinates", coordinates, persistent=False)
-        self.register_buffer("prior_variance", torch.ones(latent_channels, *latent_grid))
-
-    def set_prior_variance(self, variance: torch.Tensor) -> None:
-        """Variance of standardised latents about 0, broadcast to (channel, x, y, z). Call before training."""
-        self.prior_variance.copy_(variance.expand_as(self.prior_variance))
+        self.prior = LatentPrior(latent_channels, latent_grid, config.prior_factors)
 
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
         """(batch, channel, x, y, z), (batch), (batch, 4) -> prediction in float32, of the shape of `noisy`."""
         noisy = noisy.float()
         signal, noise = self.schedule.levels(timesteps)
-        of_clean, of_noise = self.schedule.target_weights
-        # noisy = signal * clean + noise * n and target = of_clean * clean + of_noise * n are jointly Gaussian
-        variance = signal**2 * self.prior_variance + noise**2
-        regression = (of_clean * signal * self.prior_variance + of_noise * noise) / variance
-        left_over = (of_clean * noise - of_noise * signal).abs() * (self.prior_variance / variance).sqrt()
-        inputs = torch.cat([noisy / variance.sqrt(), self.coordinates.expand(len(noisy), -1, -1, -1, -1)], dim=1)
-        return regression * noisy + left_over * self.unet(inputs, timesteps, class_labels=categories).float()
+        guess = self.prior.posterior(noisy, signal, noise, self.schedule.target_weights)
+        inputs = [noisy / (signal**2 * self.prior.total_variance + noise**2).sqrt()]
+        if len(self.prior.factors):
+            inputs.append(guess.shared)
+        inputs.append(self.coordinates.expand(len(noisy), -1, -1, -1, -1))
+        remainder = self.unet(torch.cat(inputs, dim=1), timesteps, class_labels=categories)
+        return guess.target + guess.left_over * remainder.float()
 
 
 def _coordinates(grid: tuple[int, int, int]) -> torch.Tensor:
