@@ -2,8 +2,8 @@
 
 Head and neck are painted straight. This file carries the straight body to the lying one and back: the neck is a rod
 whose cross-sections turn ever more from the first vertebra of the chest to the atlas, the jaw going with the head. The
-map is smooth and one to one, so that nothing is torn, and leaves all below the neck alone. All numbers are choices: no
-published distribution of how heads lie in whole-body scans was found.
+map is smooth and one to one, so that nothing is torn, and dies away at the inlet of the chest: the front of the first
+ribs moves by a millimetre or two, what lies lower not at all. All numbers are choices.
 """
 
 from dataclasses import dataclass
