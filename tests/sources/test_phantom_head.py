@@ -8,6 +8,8 @@ import pytest
 from vctlib.anatomy import TOTAL, ids_of, ids_where
 from vctlib.sources.phantom.brain import BRAIN_ML, CASE_ML
 from vctlib.sources.phantom.canvas import LABEL
+from vctlib.sources.phantom.face import SEPTUM_MIDDLE, SEPTUM_SD_MM, septum_bend
+from vctlib.sources.phantom.head_frame import find_head_frame
 from vctlib.sources.phantom.person import Person
 from vctlib.sources.phantom.phantom import make_phantom
 from vctlib.sources.phantom.scene import build_scene
@@ -85,3 +87,16 @@ def test_the_airway_is_open_from_the_nose_to_the_chest(fine):
 def test_the_head_is_the_same_at_every_spacing(name):
     coarse, fine = (volume_ml(scene(MAN, spacing, 1).canvas, name) for spacing in (6.0, 3.5))
     assert coarse == pytest.approx(fine, rel=0.08)
+
+
+def test_the_septum_is_bent_as_drawn():
+    bends = np.array([septum_bend(seed) for seed in range(200)])
+    assert bends.std() == pytest.approx(SEPTUM_SD_MM, rel=0.15) and np.abs(bends).max() <= 2 * SEPTUM_SD_MM
+    tissue = []
+    for seed in (np.abs(bends).argmin(), np.abs(bends).argmax()):
+        painted = scene(MAN, 3.0, int(seed))
+        middle, size = np.array([0, *SEPTUM_MIDDLE]), np.array([1.8, 6, 6])
+        near, points = find_head_frame(painted.landmarks).near(painted.canvas, middle - size, middle + size)
+        inside = (np.abs(points - middle) < size).all(1)
+        tissue.append(painted.canvas.is_any("connective_tissue")[near[inside]].mean())
+    assert tissue[0] > tissue[1] + 0.3  # a straight septum stands in the midline, a bent one beside it

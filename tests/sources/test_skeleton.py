@@ -43,7 +43,8 @@ def test_old_age_thins_the_skeleton():
 def test_ribs_run_down_and_forwards_from_their_vertebra(man, side):
     for n in range(1, 13):
         rib, vertebra = positions(man, f"rib_{side}_{n}"), positions(man, f"vertebrae_T{n}")
-        behind = rib[np.abs(rib[:, 0] - vertebra[:, 0].mean()).argsort()[:3]].mean(0)
+        back = rib[rib[:, 1] < np.median(rib[:, 1])]  # the first rib comes as near to the midline in front
+        behind = back[np.abs(back[:, 0] - vertebra[:, 0].mean()).argsort()[:3]].mean(0)
         front = rib[rib[:, 1] >= np.quantile(rib[:, 1], 0.95)].mean(0)
         assert abs(behind[2] - vertebra[:, 2].mean()) < 35, n
         falls = 5 if n == 1 else 10  # the clavicle takes the front end of the first

@@ -6,7 +6,8 @@ import pytest
 from vctlib.measure import body_mask
 from vctlib.sources.phantom import bag, table
 from vctlib.sources.phantom.bag import add_bag
-from vctlib.sources.phantom.table import add_table, surface_mm, table_section
+from vctlib.sources.phantom.head_rest import add_head_rest
+from vctlib.sources.phantom.table import FOAM_HU, add_table, surface_mm, table_section
 from vctlib.sources.resample import body_mask as imported_mask
 
 
@@ -87,3 +88,42 @@ def test_body_mask_leaves_table_and_bag_out(spacing_mm, labelled):
     alone, furnished = (body_mask(image, affine, labels).sum() for image in (hu, around))
     assert furnished == pytest.approx(alone, rel=0.01)
     assert imported_mask(around).sum() == pytest.approx(imported_mask(hu).sum(), rel=0.01)
+
+
+def body_with_head(spacing_mm: float, head_above_mm: float) -> np.ndarray:
+    """A trunk of 36 x 22 cm and on top of it a head of 16 x 20 cm, 24 cm long, so far above the table."""
+    x, y, z = ((np.arange(round(mm / spacing_mm)) + 0.5) * spacing_mm for mm in (480, 360, 480))
+    x, y, z = x[:, None, None] - 240, y[None, :, None] - 60, z[None, None, :]
+    trunk = ((x / 180) ** 2 + ((y - 110) / 110) ** 2 < 1) & (z < 200)
+    head = ((x / 80) ** 2 + ((y - 100 - head_above_mm) / 100) ** 2 < 1) & (z >= 200) & (z < 440)
+    return trunk | head
+
+
+@pytest.mark.parametrize("spacing_mm", [2.0, 4.0, 8.0])
+@pytest.mark.parametrize("head_above_mm", [24.0, 80.0])
+def test_the_rest_fills_the_gap_between_head_and_table(spacing_mm, head_above_mm):
+    body = body_with_head(spacing_mm, head_above_mm)
+    on_table = add_table(np.where(body, 30.0, -1000.0), body, spacing_mm)
+    added = add_head_rest(on_table, body, spacing_mm) - on_table
+    assert not added[body].any() and added.min() == 0
+    assert added.max() == pytest.approx(FOAM_HU + 1000)
+    beneath = added[body.shape[0] // 2, :, round(360 / spacing_mm)].sum() * spacing_mm / (FOAM_HU + 1000)
+    assert beneath == pytest.approx(head_above_mm, abs=spacing_mm)  # all of the gap in the middle
+    along = np.flatnonzero(added.any(axis=(0, 1))) * spacing_mm
+    assert 440 - 160 - spacing_mm <= along[0] and along[-1] < 440 - 15 + spacing_mm
+
+
+def test_no_rest_without_a_head():
+    hu, body = body_on(4.0, slices=60)
+    np.testing.assert_array_equal(add_head_rest(hu, body, 4.0), hu)
+    cut = body_with_head(4.0, 60.0)[:, :, :100]  # through the head
+    np.testing.assert_array_equal(add_head_rest(cut, cut, 4.0), cut)
+    body[:, :, -4:] = False  # a trunk that ends within the volume
+    np.testing.assert_array_equal(add_head_rest(hu, body, 4.0), hu)
+
+
+def test_body_mask_leaves_the_rest_out():
+    body = body_with_head(4.0, 60.0)
+    hu, affine = np.where(body, 30.0, -1000.0), np.diag([4.0, 4.0, 4.0, 1.0])
+    rested = add_head_rest(add_table(hu, body, 4.0), body, 4.0)
+    assert body_mask(rested, affine, None).sum() == pytest.approx(body_mask(hu, affine, None).sum(), rel=0.01)

@@ -5,6 +5,7 @@ layer of their own that knows how much of every voxel they fill; what `labels` n
 """
 
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ from vctlib.sources.phantom.voxelize import Grid
 LABEL = {name: number for number, name in TOTAL.items()}
 LEAST_COVERAGE = 0.02  # voxels with less of the body in them are air
 JOINT_MM, UNDER_SKIN_MM = 2.5, 2.0  # width of joint spaces; what covers every bone
+Points = Callable[[np.ndarray], np.ndarray]
 NOISE_TILE = (40, 40, 56)  # lattice points after which a noise field repeats
 
 
@@ -28,20 +30,24 @@ def random_stream(seed: int, name: str) -> np.random.Generator:
 
 
 class Canvas:
-    """Voxels of one body: `index` (n, 3), `positions` (n, 3) in mm (body frame), `coverage` (n,) the share of a voxel
-    inside the body, `skin` (n,) the share that is skin, `depth` (n,) mm under its surface, `labels` (n,) numbers of
-    `TOTAL` (0: not painted yet), `contrast_hu` (n,) what a place adds to the mean HU of its structure,
-    `bone_contrast_hu` (n,) what it adds to the HU of bone, `air` (n,) mm inside a hollow that bone was carved out of.
+    """Voxels of one body: `index` (n, 3) as it lies, `positions` (n, 3) in mm of the body frame, where each lies in the
+    straight body that is painted (`head_pose`), `coverage` (n,) the share of a voxel inside the body, `skin` (n,) the
+    share that is skin, `depth` (n,) mm under its surface, `labels` (n,) numbers of `TOTAL` (0: not painted yet),
+    `contrast_hu` (n,) what a place adds to the mean HU of its structure, `bone_contrast_hu` (n,) what it adds to the HU
+    of bone, `air` (n,) mm inside a hollow that bone was carved out of.
 
     After `settle_bones`: `bones`, `bone_share` (n,) and `is_bone` (n,), the voxels that count as bone. `labels` goes
     on under them, for what bone leaves of those voxels.
     """
 
-    def __init__(self, coverage: np.ndarray, grid: Grid, seed: int, skin_mm: float):
-        self.grid, self.spacing, self.seed = grid, grid.spacing, seed
+    def __init__(self, coverage: np.ndarray, grid: Grid, seed: int, skin_mm: float, straighten: Points = np.asarray):
+        """`coverage` (x, y, z) of the body as it lies; `straighten` takes points (n, 3) of it to the straight body."""
+        self.grid, self.spacing, self.seed, self.straighten = grid, grid.spacing, seed, straighten
         z, x, y = np.nonzero(coverage.transpose(2, 0, 1) >= LEAST_COVERAGE)
+        positions = straighten((np.stack([x, y, z], 1) * grid.spacing + grid.origin).astype(np.float32))
+        order = np.argsort(positions[:, 2], kind="stable")
+        x, y, z, self.positions = x[order], y[order], z[order], positions[order]
         self.index = np.stack([x, y, z], 1)
-        self.positions = (self.index * grid.spacing + grid.origin).astype(np.float32)
         self.coverage = coverage[x, y, z]
         self.depth = _skin_depth(coverage, grid.spacing, self.index)
         half = grid.spacing / 2
@@ -81,7 +87,7 @@ class Canvas:
         return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])) + first
 
     def are_in(self, points: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-        """Boolean (m,): whether points (m, 3) lie in one of some voxels."""
+        """Boolean (m,): whether points (m, 3) under the neck lie in one of some voxels."""
         wanted = np.zeros(self.grid.shape, bool)
         wanted[tuple(self.index[voxels].T)] = True
         index = np.rint((points - self.grid.origin) / self.spacing).astype(int)

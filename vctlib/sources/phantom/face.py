@@ -10,6 +10,7 @@ from vctlib.sources.phantom.pose import SIDES
 
 TOOTH_HU, FILLING_HU = 1300.0, 1200.0  # above compact bone
 ARCH = ((4, -16), (11, -14), (17, -9), (21, -3), (24, 4), (26.5, 12), (28, 21), (29, 30))  # x, y of the upper teeth
+SEPTUM_SD_MM, SEPTUM_MIDDLE = 2.2, (18, -28)  # where it is bent most, y and z
 MAXILLARY_SINUS, MAXILLARY_RADII = (26.5, 19, -34), (12.5, 17, 15)
 
 RODS = (  # from, to, radii: bones of one side
@@ -84,6 +85,11 @@ def orbit(canvas: Canvas, frame: HeadFrame, sign: int) -> tuple[np.ndarray, np.n
     return near, capsule_distance(canvas.positions[near], start, end, 17 * frame.scale, 5 * frame.scale)
 
 
+def septum_bend(seed: int) -> float:
+    """How far to the left the middle of the nose's septum lies, mm of the reference head; a choice."""
+    return float(np.clip(random_stream(seed, "septum").normal(0, SEPTUM_SD_MM), -2 * SEPTUM_SD_MM, 2 * SEPTUM_SD_MM))
+
+
 def _hollows(canvas: Canvas, frame: HeadFrame):
     """Voxels and how far they lie outside of the sinuses and of the nasal cavity (mm), piece by piece."""
     rng, scale = random_stream(canvas.seed, "sinuses"), frame.scale
@@ -101,20 +107,24 @@ def _hollows(canvas: Canvas, frame: HeadFrame):
         yield near, (ellipsoid_radius(canvas.positions[near], centre, radii) - 1) * radii.min()
     near, points = frame.near(canvas, (-20, -40, -52), (20, 62, 10))
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    half_width = np.interp(z, [-48, -40, -24, -10, 0], [10, 14.5, 11, 6, 3])
+    half_width = np.interp(z, [-48, -44, -38, -24, -10, 0], [9, 13, 14.5, 11, 6, 3])
     front = np.interp(z, [-52, -44, -20, 0], [-22, -20, -12, -4])
-    nose = np.maximum.reduce([x - half_width, front - y, y - 36, -48 - z, z - 1])
+    roof, floor = np.interp(y, [-16, -2, 6, 28, 36], [-14, -2, 1, 1, -6]), -48.5 + 0.012 * x**2
+    uneven = 0.6 * canvas.noise("nose", 7, near)
+    nose = np.maximum.reduce([x - half_width, front - y, y - 36, floor - z, z - roof]) + uneven
     yield near, np.maximum(nose * scale, 4 * scale - canvas.depth[near])
-    ethmoid = np.maximum.reduce([x - 11.5, y - 38, -4 - y, -13 - z, z - 4])
+    wide = np.interp(y, [-4, 10, 32, 38], [8, 10.5, 13.5, 11.5])  # the ethmoid cells lie deeper inwards in front
+    ethmoid = np.maximum.reduce([x - wide, y - 38, -4 - y, -13 - z, z - np.interp(x, [3, 12], [1.5, 5])]) + uneven
     yield near, ethmoid * scale
 
 
 def _paint_septa(canvas: Canvas, frame: HeadFrame) -> None:
     """Thin bone within the air: the back of the nose's septum and the walls between the ethmoid cells."""
     scale = frame.scale
-    bend = random_stream(canvas.seed, "septum").normal(0, 1.5)
-    for a, b, c in (((0, 14, -48), (0, 36, -47), (0, 36, -6)), ((0, 14, -48), (0, 36, -6), (bend, 2, -4))):
-        canvas.bone_plate("skull", frame.at(*a), frame.at(*b), frame.at(*c), 0.2 * scale)
+    middle = (septum_bend(canvas.seed), *SEPTUM_MIDDLE)
+    edge = ((0, 14, -48), (0, 36, -47), (0, 36, -6), (0, 2, -4))
+    for a, b in zip(edge, edge[1:] + edge[:1], strict=True):
+        canvas.bone_plate("skull", frame.at(*a), frame.at(*b), frame.at(*middle), 0.2 * scale)
     for _, _, sign in SIDES:
         out = frame.side(sign)
         for y in (4, 14, 24, 33):

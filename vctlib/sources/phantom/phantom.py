@@ -51,7 +51,7 @@ def make_phantom(person: Person, spacing_mm: float, seed: int, conditions: Condi
     """The phantom of a person, at isotropic voxels of `spacing_mm`; the same inputs give the same phantom.
 
     After an amputation body and truth are of what is left of the person, who is made whole first. `truth` holds
-    percentages of body mass, kg, litres, ml, HU and cm, the unit being part of each name.
+    percentages of body mass, kg, litres, ml, HU, cm and degrees, the unit being part of each name.
     Raises InputError for a spacing that is not positive or a person whom the body template cannot shape.
     """
     if not (math.isfinite(spacing_mm) and spacing_mm > 0):
@@ -134,6 +134,9 @@ def _truth(scene: Scene, soft_hounsfield: np.ndarray, person: Person) -> dict[st
         "visceral_fat_kg_true": mass_kg[LABEL["torso_fat"]],
         "trabecular_hu_true": trabecular_hu(person),
         "height_cm_true": person.height_cm,
+        "head_flexion_deg_true": scene.bend.pose.flexion_deg,
+        "head_tilt_deg_true": scene.bend.pose.tilt_deg,
+        "head_turn_deg_true": scene.bend.pose.turn_deg,
     }
     for name in PAPER16.values():
         truth[f"{name}_volume_ml_true"] = volume_ml[ids_where(TOTAL, paper=name)].sum()

@@ -8,6 +8,7 @@ from vctlib.errors import InputError
 from vctlib.sources.fuse_scans import fuse
 from vctlib.sources.phantom.acquisition import three_scans
 from vctlib.sources.phantom.bag import add_bag
+from vctlib.sources.phantom.head_rest import add_head_rest
 from vctlib.sources.phantom.scanner import ScannerSettings, scan
 from vctlib.sources.phantom.scanner_models import draw_model, model_named
 from vctlib.sources.phantom.table import add_table
@@ -63,6 +64,7 @@ def scan_person(
     around = hu
     if protocol.table:
         around = add_table(around, body, spacing, offset_x_mm)
+        around = add_head_rest(around, body, spacing, offset_x_mm)
     if protocol.bag:
         around = add_bag(around, body, spacing, int(rng.integers(2**31)), offset_x_mm)
     settings = ScannerSettings(protocol.n_angles, protocol.photons, model, protocol.tube_current)

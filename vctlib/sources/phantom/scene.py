@@ -1,6 +1,6 @@
 """One attempt at a person: the posed body of a given volume with bones and organs painted in, and what it weighs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.ndimage as ndi
@@ -13,6 +13,7 @@ from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
 from vctlib.sources.phantom.cavity import Cavity
 from vctlib.sources.phantom.conditions import HEALTHY, Conditions
 from vctlib.sources.phantom.head import paint_head, paint_skull
+from vctlib.sources.phantom.head_pose import HeadPose, NeckBend
 from vctlib.sources.phantom.implant import implant_hip, weigh_metal, with_metal
 from vctlib.sources.phantom.landmarks import REFERENCE_HEIGHT_CM, Landmarks, find_landmarks
 from vctlib.sources.phantom.legs import paint_legs
@@ -39,7 +40,8 @@ SKIN_MM = {"male": 1.6, "female": 1.3}  # skin of 3.3 and 2.3 kg over 1.90 and 1
 @dataclass(frozen=True)
 class Scene:
     """Bones and organs on the canvas, HU of what every voxel of `canvas.bones` holds of bone, and the balance of what
-    is still free; `metal` (k,) the share of those voxels that an implant fills, `lesions` what was painted of them."""
+    is still free; `metal` (k,) the share of those voxels that an implant fills, `lesions` what was painted of them,
+    `bend` how the straight body that was painted lies."""
 
     canvas: Canvas
     landmarks: Landmarks
@@ -49,6 +51,7 @@ class Scene:
     balance: Balance
     metal: np.ndarray | None
     lesions: list[dict]
+    bend: NeckBend
 
 
 def build_scene(
@@ -65,9 +68,11 @@ def build_scene(
         template, person.sex, person.age_years, person.height_cm * 10, lean_litres * 1e6, total_litres * 1e6
     )
     body = pose_body(template, rest, random_stream(seed, "pose"))
-    grid = Grid.around(body.outer, spacing_mm)
-    canvas = Canvas(_cover_body(body, grid, person), grid, seed, SKIN_MM[person.sex])
     landmarks = find_landmarks(body, person, seed, conditions.fracture)
+    bend = NeckBend(landmarks, HeadPose.draw(seed), float(body.outer[:, 1].max()))
+    lying = replace(body, outer=bend.carry(body.outer))
+    grid = Grid.around(lying.outer, spacing_mm)
+    canvas = Canvas(_cover_body(lying, grid, person, bend.face_x), grid, seed, SKIN_MM[person.sex], bend.straighten)
     cage = RibCage(landmarks, seed)
     diaphragm = Diaphragm(landmarks, cage, seed)
     paint_spine(canvas, landmarks, conditions.fracture)
@@ -94,17 +99,20 @@ def build_scene(
     bone_hounsfield = with_metal(canvas, bone_hu(canvas, landmarks), metal, person)
     metal_g = float(weigh_metal(canvas, metal).sum()) * canvas.voxel_ml
     balance = solve_balance(_fixed_parts(canvas, cavity, bone_hounsfield, person, metal_g), person, seed)
-    return Scene(canvas, landmarks, cage, cavity, bone_hounsfield, balance, metal, lesions)
+    return Scene(canvas, landmarks, cage, cavity, bone_hounsfield, balance, metal, lesions, bend)
 
 
-def _cover_body(body: PosedBody, grid: Grid, person: Person) -> np.ndarray:
-    """Share of every voxel inside the skin. The mesh's mouth and eye sockets are hollow, and are filled in."""
+def _cover_body(body: PosedBody, grid: Grid, person: Person, face_x: float) -> np.ndarray:
+    """Share of every voxel inside the skin. The mesh's mouth and eye sockets are hollow, and are filled in.
+
+    `face_x` is where the middle of the face lies, mm.
+    """
     coverage = cover_mesh(body.outer, body.template.faces, grid)
     inside = coverage >= 0.5
     head_z = body.outer[body.template.vertex_region == "head", 2].min() - 30
     head = inside[:, :, int((head_z - grid.origin[2]) / grid.spacing) :]
     head |= _between(head, axis=1)
-    left, right = (int((x - grid.origin[0]) / grid.spacing) for x in (MOUTH_HALF_WIDTH, -MOUTH_HALF_WIDTH))
+    left, right = (int((face_x + x - grid.origin[0]) / grid.spacing) for x in (MOUTH_HALF_WIDTH, -MOUTH_HALF_WIDTH))
     mouth = head[right : left + 1]
     mouth |= _between(mouth, axis=0)
     coverage[inside & (coverage < 0.5)] = 1.0

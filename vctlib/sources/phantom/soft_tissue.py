@@ -171,5 +171,5 @@ def _nearest_skin(canvas: Canvas, landmarks: Landmarks) -> tuple[np.ndarray, np.
     unique, cell_of_voxel = np.unique(cells, return_inverse=True)
     corner = np.stack([unique % 4096, unique // 4096 % 4096, unique // 4096**2], 1) * step
     centres = (corner + (step - 1) / 2) * canvas.spacing + canvas.grid.origin
-    _, nearest = cKDTree(body.outer).query(centres)
+    _, nearest = cKDTree(body.outer).query(canvas.straighten(centres))
     return profile[nearest][cell_of_voxel], template.in_region(*TRUNK)[nearest][cell_of_voxel]

@@ -4,10 +4,12 @@ import numpy as np
 
 from vctlib.sources.phantom.bone_layer import ROD
 from vctlib.sources.phantom.canvas import LABEL, Canvas, random_stream
+from vctlib.sources.phantom.face import SEPTUM_MIDDLE, septum_bend
 from vctlib.sources.phantom.head_frame import HeadFrame
 from vctlib.sources.phantom.landmarks import C7, Landmarks
 
 BEFORE_SPINE_MM = 9.0  # from the middle of the vertebral bodies of the neck to their front
+SWOLLEN_BY_TURNS, SWOLLEN_PER_MM = 0.12, 0.05  # of the conchae's radius, choices
 # Down the pharynx, larynx and windpipe, at millimetres under the eyes: half width, half depth, tissue before the spine.
 DOWN = (-20, -28, -38, -48, -54, -62, -72, -84, -96, -108, -116, -124, -132, -137, -144, -154, -175, -190)
 HALF_WIDTH = (6, 12, 13, 12, 10, 11, 13, 13, 15, 14, 9, 6.5, 3.0, 6.0, 8, 8.5, 9, 9)
@@ -103,12 +105,17 @@ def _paint_hollows(canvas: Canvas, frame: HeadFrame) -> None:
     near, points = near[hollow], points[hollow]
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     nose = (x < 16) & (z < 2) & (y < 37)
+    bend, rng = septum_bend(canvas.seed), random_stream(canvas.seed, "conchae")
+    swollen = rng.uniform(0.95, 1.45)
+    away = np.hypot((y - SEPTUM_MIDDLE[0]) / 18, (z - SEPTUM_MIDDLE[1]) / 20)
+    from_septum = np.abs(points[:, 0] - bend * np.clip(1 - away, 0, 1))
     conchae = np.minimum(
         np.hypot((x - 9) / 3.4, (z + 37) / 5) + 9 * ((y < -6) | (y > 31)),
         np.hypot((x - 6.5) / 2.4, (z + 21) / 6) + 9 * ((y < 8) | (y > 33)),
     )
-    swollen = random_stream(canvas.seed, "conchae").uniform(0.95, 1.45)
-    mucosa = nose & ((conchae < swollen) | (x < 1.8))
+    # One side is more swollen than the other, by turns, and so is the wider one.
+    side = np.sign(points[:, 0]) * (rng.choice([-1, 1]) * SWOLLEN_BY_TURNS - SWOLLEN_PER_MM * bend)
+    mucosa = nose & ((conchae < swollen + side) | (from_septum < 1.8))
     free = canvas.labels[near] == 0
     for name, where in (
         ("connective_tissue", mucosa),
