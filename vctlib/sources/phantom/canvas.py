@@ -54,7 +54,7 @@ class Canvas:
         self.bones: Bones | None = None
         self.bone_share = np.zeros(len(x), np.float32)
         self.is_bone = np.zeros(len(x), bool)
-        self._heights = self.positions[:, 2]
+        self._across, self._heights = self.positions[:, :2].T.copy(), self.positions[:, 2].copy()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -75,10 +75,11 @@ class Canvas:
 
     def box(self, low, high, pad: float = 0.0) -> np.ndarray:
         """Numbers of the voxels within a box (mm), widened by `pad` on every side."""
-        low, high = np.asarray(low, np.float32) - pad, np.asarray(high, np.float32) + pad
-        first, last = np.searchsorted(self._heights, [low[2], high[2]])
-        x, y = self.positions[first:last, 0], self.positions[first:last, 1]
-        return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])) + first
+        left, front, bottom = (np.float32(mm) - np.float32(pad) for mm in low)
+        right, back, top = (np.float32(mm) + np.float32(pad) for mm in high)
+        first, last = self._heights.searchsorted([bottom, top])
+        x, y = self._across[:, first:last]
+        return ((x >= left) & (x <= right) & (y >= front) & (y <= back)).nonzero()[0] + first
 
     def are_in(self, points: np.ndarray, voxels: np.ndarray) -> np.ndarray:
         """Boolean (m,): whether points (m, 3) lie in one of some voxels."""
