@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.geometry import capsule_distance, frame, rotation, unit
+from vctlib.sources.phantom.geometry import capsule_distance, cross, frame, rotation, unit
 
 # Wrist beside the midline (positive: on its own side), in forearms' lengths.
 WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)
@@ -85,7 +85,7 @@ def fold_arm(
     normal = np.array([0.25 * np.clip(new_wrist[0] / 100, -1, 1), -1.0, 0.0])
     fingers = joints[index[f"finger3-1.{suffix}"]] - wrist
     across = joints[index[f"metacarpal1.{suffix}"]] - joints[index[f"metacarpal4.{suffix}"]]
-    palm = sign * np.cross(fingers, across)
+    palm = sign * cross(fingers, across)
     normal = unit(normal)
     along = unit(fore - normal * (fore @ normal) * 0.9)
     hand = frame(along, -normal) @ frame(bend @ whole @ fingers, bend @ whole @ palm).T
@@ -105,7 +105,7 @@ def fold_arm(
 def _turn_between(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The smallest rotation that brings one direction onto another."""
     source, target = unit(source), unit(target)
-    axis = np.cross(source, target)
+    axis = cross(source, target)
     if np.linalg.norm(axis) < 1e-3:
         return np.eye(3)
     return rotation(axis, np.arccos(np.clip(source @ target, -1, 1)))
@@ -123,28 +123,29 @@ def _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim):
     upper, fore = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
     thickness = np.concatenate([np.linspace(radii[0], radii[1], 8), np.linspace(radii[1], radii[2], 8)])
     gives_way = SINK_MM + np.repeat(SINK_SHARE, 8) * thickness
-    best = None
-    for beside in WRIST_BESIDE:
-        for shift in WRIST_HEIGHTS:
-            x, z = sign * beside * fore, shoulder[2] - upper * (aim[1] - shift)
-            new_wrist = np.array([x, obstacles.front(x, z, radii[2]), z])
-            elbows = _elbow_circle(shoulder, new_wrist, upper, fore)
-            elbows = elbows[elbows[:, 0] * sign >= shoulder[0] * sign * 0.8]
-            if len(elbows) == 0:
-                continue
-            outside = obstacles.distance(_along_arm(shoulder, elbows, new_wrist)) - thickness
-            cost = np.square(np.maximum(-gives_way - outside, 0)).sum(1) / 150
-            cost += 0.004 * np.maximum(outside[:, 8:], 0).sum(1)  # the forearm in the air
-            cost += 6 * abs(beside - aim[0]) + 6 * abs(shift)
-            cost += 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
-            cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
-            cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
-            cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
-            cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
-            least = int(cost.argmin())
-            if best is None or cost[least] < best[0]:
-                best = (cost[least], elbows[least], new_wrist)
-    return None if best is None else best[1:]
+    least, best = np.inf, None
+    places = [(6 * abs(b - aim[0]) + 6 * abs(s), b, s) for b in WRIST_BESIDE for s in WRIST_HEIGHTS]
+    for off_aim, beside, shift in sorted(places):
+        if off_aim >= least:
+            break
+        x, z = sign * beside * fore, shoulder[2] - upper * (aim[1] - shift)
+        new_wrist = np.array([x, obstacles.front(x, z, radii[2]), z])
+        elbows = _elbow_circle(shoulder, new_wrist, upper, fore)
+        elbows = elbows[elbows[:, 0] * sign >= shoulder[0] * sign * 0.8]
+        cost = off_aim + 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
+        cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
+        cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
+        cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
+        cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
+        elbows, cost = elbows[cost < least], cost[cost < least]
+        if len(elbows) == 0:
+            continue
+        outside = obstacles.distance(_along_arm(shoulder, elbows, new_wrist)) - thickness
+        cost += np.square(np.maximum(-gives_way - outside, 0)).sum(1) / 150
+        cost += 0.004 * np.maximum(outside[:, 8:], 0).sum(1)  # the forearm in the air
+        if cost.min() < least:
+            least, best = cost.min(), (elbows[cost.argmin()], new_wrist)
+    return best
 
 
 def _elbow_circle(shoulder, wrist, upper: float, fore: float) -> np.ndarray:
@@ -155,8 +156,8 @@ def _elbow_circle(shoulder, wrist, upper: float, fore: float) -> np.ndarray:
     axis = (wrist - shoulder) / reach
     along = (upper**2 - fore**2 + reach**2) / (2 * reach)
     circle_radius = np.sqrt(max(upper**2 - along**2, 0))
-    across = unit(np.cross(axis, [0, 1, 0]))
-    other = np.cross(axis, across)
+    across = unit(cross(axis, [0, 1, 0]))
+    other = cross(axis, across)
     angles = ELBOW_ANGLES[:, None]
     return shoulder + axis * along + circle_radius * (np.cos(angles) * across + np.sin(angles) * other)
 
