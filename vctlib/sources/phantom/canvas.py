@@ -241,8 +241,10 @@ def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
 
 def _skin_depth(coverage: np.ndarray, spacing: float, index: np.ndarray) -> np.ndarray:
     """Depth (n,) in mm of the centres of voxels (n, 3) under the skin, which cuts surface voxels by their share."""
-    whole = coverage > 0.98
-    nearest = ndi.distance_transform_edt(whole, return_distances=False, return_indices=True)
-    nearest = nearest[:, *index.T]
-    away = np.sqrt(np.square(nearest - index.T, dtype=np.float32).sum(0))
+    first = np.maximum(index.min(0) - 1, 0)  # the grid's margins of air take a third of it
+    coverage = coverage[tuple(slice(low, high) for low, high in zip(first, index.max(0) + 2, strict=True))]
+    index = (index - first).T
+    nearest = ndi.distance_transform_edt(coverage > 0.98, return_distances=False, return_indices=True)
+    nearest = nearest[:, *index]
+    away = np.sqrt(np.square(nearest - index, dtype=np.float32).sum(0))
     return ((away + coverage[tuple(nearest)] - 0.5) * spacing).astype(np.float32)
