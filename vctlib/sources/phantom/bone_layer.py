@@ -47,15 +47,15 @@ class BoneLayer:
         `cortex` is the thickness (mm) of its compact bone, NaN for the bone's own. `label`, `half_thickness`, `kind`
         and `cortex` are one for all voxels, or (m,).
         """
-        near = np.flatnonzero(distance < self.spacing)
+        near = (distance < self.spacing).nonzero()[0]
         voxels, depth = voxels[near], -distance[near].astype(np.float32)
         label = _some(label, near)
         old, old_label = self.depth[voxels], self.label[voxels]
-        other = np.flatnonzero((old_label != label) & (old_label > 0))
+        other = ((old_label != label) & (old_label > 0)).nonzero()[0]
         if len(other):
             contested = voxels[other]
             self.rival[contested] = np.maximum(self.rival[contested], np.minimum(old[other], depth[other]))
-        deeper = np.flatnonzero(depth > old)
+        deeper = (depth > old).nonzero()[0]
         won, near = voxels[deeper], near[deeper]
         self.label[won], self.depth[won] = _some(label, deeper), depth[deeper]
         self.half_thickness[won], self.kind[won] = _some(half_thickness, near), _some(kind, near)
@@ -67,9 +67,10 @@ class BoneLayer:
 
     def ensure(self, label: int, positions: np.ndarray, point) -> None:
         """Give a bone that has no voxel the nearest one that is not another bone's only one."""
-        visible = np.where(self.depth > -self.spacing / 2, self.label, 0)
-        count = np.bincount(visible, minlength=256)
-        if count[label] == 0:
+        in_sight = self.depth > -self.spacing / 2
+        if not (in_sight & (self.label == label)).any():
+            visible = np.where(in_sight, self.label, 0)
+            count = np.bincount(visible, minlength=256)
             distance = np.square(positions - np.asarray(point, np.float32)).sum(1)
             nearest = int(np.where(count[visible] == 1, np.inf, distance).argmin())
             self.label[nearest], self.depth[nearest], self.rival[nearest] = label, self.spacing / 2, FAR
