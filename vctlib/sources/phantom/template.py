@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sparse
 
+from vctlib.sources.phantom.kinematics import blend_matrix
+
 TEMPLATE_PATH = Path(__file__).with_name("template.npz")
 HEAD_JOINTS = ("head", "eye.L", "eye.R")
 YOUNG_AGE_YEARS, OLD_AGE_YEARS = 25.0, 90.0
@@ -46,6 +48,11 @@ class Template:
         """Boolean (13718,): vertices moved mostly by a joint whose name starts with one of the prefixes."""
         names, region = self._regions
         return np.array([str(name).startswith(prefixes) for name in names])[region]
+
+    @cached_property
+    def skinning(self) -> sparse.csr_matrix:
+        """The skin weights as a matrix (13718, 104), for `skin`."""
+        return blend_matrix(self.skin_weights, self.skin_joints, len(self.joint_names))
 
     @cached_property
     def _regions(self) -> tuple[np.ndarray, np.ndarray]:
