@@ -15,6 +15,7 @@ from vctlib.sources.phantom.geometry import capsule_distance, cross, frame, rota
 WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)
 WRIST_HEIGHTS = (0.0, 0.08, -0.08, 0.16, -0.16)  # in upper arms' lengths
 ELBOW_ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)  # on the circle that the elbow may move on
+AT_ONCE = 48  # folds that are looked at together, the cheapest first
 SINK_MM, SINK_SHARE = 4.0, (0.45, 0.25)  # how far upper arm and forearm sink in: mm, and shares of their radii
 
 
@@ -41,18 +42,17 @@ class Obstacles:
             distance = np.minimum(distance, capsule_distance(flat, *limb))
         return distance.reshape(points.shape[:-1])
 
-    def front(self, x: float, z: float, radius: float) -> float:
-        """y at which a limb of that radius rests in front of the surface."""
-        distance, nearest = self._front_tree.query([x, z], k=4)
-        y = np.average(self._front[nearest, 1], weights=1 / (distance + 5)) - radius
+    def front(self, x: np.ndarray, z: np.ndarray, radius: float) -> np.ndarray:
+        """y (n,) at which a limb of that radius rests in front of the surface at places x and z (n,)."""
+        distance, nearest = self._front_tree.query(np.stack([x, z], 1), k=4)
+        y = np.average(self._front[nearest, 1], axis=1, weights=1 / (distance + 5)) - radius
         for start, end, r0, r1 in self.limbs:
             spots = start + (end - start) * np.linspace(0, 1, 24)[:, None]
             reach = radius + np.linspace(r0, r1, 24)
-            beside = np.hypot(spots[:, 0] - x, spots[:, 2] - z)
-            over = beside < reach
-            if over.any():
-                y = min(y, (spots[over, 1] - np.sqrt(reach[over] ** 2 - beside[over] ** 2)).min())
-        return float(y)
+            beside = np.hypot(spots[:, 0] - x[:, None], spots[:, 2] - z[:, None])
+            rests = spots[:, 1] - np.sqrt(np.maximum(reach**2 - beside**2, 0))
+            y = np.minimum(y, np.where(beside < reach, rests, np.inf).min(1))
+        return y
 
 
 def fold_arm(
@@ -123,28 +123,29 @@ def _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim):
     upper, fore = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
     thickness = np.concatenate([np.linspace(radii[0], radii[1], 8), np.linspace(radii[1], radii[2], 8)])
     gives_way = SINK_MM + np.repeat(SINK_SHARE, 8) * thickness
-    least, best = np.inf, None
-    places = [(6 * abs(b - aim[0]) + 6 * abs(s), b, s) for b in WRIST_BESIDE for s in WRIST_HEIGHTS]
-    for off_aim, beside, shift in sorted(places):
-        if off_aim >= least:
-            break
-        x, z = sign * beside * fore, shoulder[2] - upper * (aim[1] - shift)
-        new_wrist = np.array([x, obstacles.front(x, z, radii[2]), z])
-        elbows = _elbow_circle(shoulder, new_wrist, upper, fore)
-        elbows = elbows[elbows[:, 0] * sign >= shoulder[0] * sign * 0.8]
-        cost = off_aim + 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
-        cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
-        cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
-        cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
-        cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
-        elbows, cost = elbows[cost < least], cost[cost < least]
-        if len(elbows) == 0:
-            continue
-        outside = obstacles.distance(_along_arm(shoulder, elbows, new_wrist)) - thickness
-        cost += np.square(np.maximum(-gives_way - outside, 0)).sum(1) / 150
-        cost += 0.004 * np.maximum(outside[:, 8:], 0).sum(1)  # the forearm in the air
-        if cost.min() < least:
-            least, best = cost.min(), (elbows[cost.argmin()], new_wrist)
+    beside, shift = (each.ravel() for each in np.meshgrid(WRIST_BESIDE, WRIST_HEIGHTS, indexing="ij"))
+    x, z = sign * beside * fore, shoulder[2] - upper * (aim[1] - shift)
+    wrists = np.stack([x, obstacles.front(x, z, radii[2]), z], 1)
+    circles = [_elbow_circle(shoulder, new_wrist, upper, fore) for new_wrist in wrists]
+    elbows, place = np.concatenate(circles), np.repeat(np.arange(len(wrists)), [len(circle) for circle in circles])
+    own_side = elbows[:, 0] * sign >= shoulder[0] * sign * 0.8
+    elbows, place = elbows[own_side], place[own_side]
+    cost = (6 * np.abs(beside - aim[0]) + 6 * np.abs(shift))[place]
+    cost += 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
+    cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
+    cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
+    cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
+    cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
+    order, least, best = np.argsort(cost), np.inf, None
+    for some in np.split(order, range(AT_ONCE, len(order), AT_ONCE)):
+        if len(some) == 0 or cost[some[0]] >= least:
+            break  # what the trunk adds cannot make up for it
+        outside = obstacles.distance(_along_arm(shoulder, elbows[some], wrists[place[some]])) - thickness
+        whole = cost[some] + np.square(np.maximum(-gives_way - outside, 0)).sum(1) / 150
+        whole += 0.004 * np.maximum(outside[:, 8:], 0).sum(1)  # the forearm in the air
+        if whole.min() < least:
+            least, number = whole.min(), some[whole.argmin()]
+            best = elbows[number], wrists[place[number]]
     return best
 
 
@@ -162,9 +163,9 @@ def _elbow_circle(shoulder, wrist, upper: float, fore: float) -> np.ndarray:
     return shoulder + axis * along + circle_radius * (np.cos(angles) * across + np.sin(angles) * other)
 
 
-def _along_arm(shoulder: np.ndarray, elbows: np.ndarray, wrist: np.ndarray) -> np.ndarray:
+def _along_arm(shoulder: np.ndarray, elbows: np.ndarray, wrists: np.ndarray) -> np.ndarray:
     """Points (k, 16, 3) along the upper arm (without the shoulder, which belongs to the trunk) and the forearm."""
-    elbows = elbows[:, None]
+    elbows, wrists = elbows[:, None], wrists[:, None]
     on_upper = shoulder + (elbows - shoulder) * np.linspace(0.4, 1, 8)[:, None]
-    on_fore = elbows + (wrist - elbows) * np.linspace(0, 1, 8)[:, None]
+    on_fore = elbows + (wrists - elbows) * np.linspace(0, 1, 8)[:, None]
     return np.concatenate([on_upper, on_fore], 1)
