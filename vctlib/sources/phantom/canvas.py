@@ -13,13 +13,13 @@ import scipy.ndimage as ndi
 
 from vctlib.anatomy import TOTAL
 from vctlib.sources.phantom.bone_layer import BALL, PLATE, ROD, BoneLayer, Bones, fullest, share_of_voxel
+from vctlib.sources.phantom.fields import noise_tile, skin_depth
 from vctlib.sources.phantom.geometry import capsule_distance, ellipsoid_radius, plate_position
 from vctlib.sources.phantom.voxelize import Grid
 
 LABEL = {name: number for number, name in TOTAL.items()}
 LEAST_COVERAGE = 0.02  # voxels with less of the body in them are air
 JOINT_MM, UNDER_SKIN_MM = 2.5, 2.0  # width of joint spaces; what covers every bone
-NOISE_TILE = (40, 40, 56)  # lattice points after which a noise field repeats
 LEAST_BINS = 2000  # of scores, of which `least` sorts one
 
 
@@ -40,11 +40,14 @@ class Canvas:
 
     def __init__(self, coverage: np.ndarray, grid: Grid, seed: int, skin_mm: float):
         self.grid, self.spacing, self.seed = grid, grid.spacing, seed
-        z, x, y = np.nonzero(coverage.transpose(2, 0, 1) >= LEAST_COVERAGE)
-        self.index = np.stack([x, y, z], 1)
-        self.positions = (self.index * grid.spacing + grid.origin).astype(np.float32)
-        self.coverage = coverage[x, y, z]
-        self.depth = _skin_depth(coverage, grid.spacing, self.index)
+        inside = np.ascontiguousarray((coverage >= LEAST_COVERAGE).transpose(2, 0, 1))
+        z, x, y = np.unravel_index(np.flatnonzero(inside), inside.shape)
+        self.index, self.coverage = np.stack([x, y, z], 1), coverage[x, y, z]
+        self.positions = np.empty((len(x), 3), np.float32)
+        for axis, number in enumerate((x, y, z)):
+            centres = np.arange(grid.shape[axis]) * grid.spacing + grid.origin[axis]
+            self.positions[:, axis] = centres.astype(np.float32)[number]
+        self.depth = skin_depth(coverage, grid.spacing, self.index)
         half = grid.spacing / 2
         skin = np.minimum(self.depth + half, skin_mm) - np.maximum(self.depth - half, 0)
         self.skin = np.clip(skin / grid.spacing, 0, self.coverage).astype(np.float32)
@@ -142,11 +145,13 @@ class Canvas:
         path, radii = np.asarray(path), np.asarray(radii, float)
         near = self.around(path, radii.max() + self.spacing)
         points = self.positions[near]
+        x, y, z = points.T.copy()
         distance, radius = np.full(len(near), np.inf, np.float32), np.full(len(near), radii.max(), np.float32)
         for start, end, r0, r1 in zip(path[:-1], path[1:], radii[:-1], radii[1:], strict=True):
             reach = max(r0, r1) + self.spacing
-            in_box = (points >= np.minimum(start, end) - reach) & (points <= np.maximum(start, end) + reach)
-            box = np.flatnonzero(in_box.all(1))
+            low, high = np.minimum(start, end) - reach, np.maximum(start, end) + reach
+            in_box = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]) & (z >= low[2]) & (z <= high[2])
+            box = in_box.nonzero()[0]
             here = capsule_distance(points[box], start, end, r0, r1)
             closer = here < distance[box]
             distance[box[closer]], radius[box[closer]] = here[closer], (r0 + r1) / 2
@@ -225,17 +230,8 @@ class Canvas:
 
 @lru_cache(maxsize=64)
 def _noise_tile(seed: int, name: str) -> np.ndarray:
-    """A periodic random field of unit variance; a person's two or three scenes share it."""
-    field = random_stream(seed, name).standard_normal(NOISE_TILE, dtype=np.float32)
-    sideways, backwards, upwards = (_smoothing(n) for n in NOISE_TILE)
-    field = backwards @ (sideways @ field.reshape(len(sideways), -1)).reshape(NOISE_TILE) @ upwards
-    return field / field.std()
-
-
-@lru_cache(maxsize=4)
-def _smoothing(n: int) -> np.ndarray:
-    """The matrix (n, n) that smoothes n lattice points, the last one before the first: quicker than a filter here."""
-    return ndi.gaussian_filter1d(np.eye(n, dtype=np.float32), 1.5, axis=0, mode="wrap")
+    """A periodic random field; a person's two or three scenes share it."""
+    return noise_tile(random_stream(seed, name))
 
 
 def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
@@ -251,14 +247,3 @@ def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
     total = held[min(last, len(held) - 1)] + np.cumsum(weight[some], dtype=np.float64)
     some = some[: int(np.searchsorted(total - weight[some] / 2, wanted))]
     return np.concatenate([np.flatnonzero(bins < last), some])
-
-
-def _skin_depth(coverage: np.ndarray, spacing: float, index: np.ndarray) -> np.ndarray:
-    """Depth (n,) in mm of the centres of voxels (n, 3) under the skin, which cuts surface voxels by their share."""
-    first = np.maximum(index.min(0) - 1, 0)  # the grid's margins of air take a third of it
-    coverage = coverage[tuple(slice(low, high) for low, high in zip(first, index.max(0) + 2, strict=True))]
-    index = (index - first).T
-    nearest = ndi.distance_transform_edt(coverage > 0.98, return_distances=False, return_indices=True)
-    nearest = nearest[:, *index]
-    away = np.sqrt(np.square(nearest - index, dtype=np.float32).sum(0))
-    return ((away + coverage[tuple(nearest)] - 0.5) * spacing).astype(np.float32)
