@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 
 from vctlib.sources.phantom.body import mesh_volume, rest_body
 from vctlib.sources.phantom.geometry import rotation, unit
-from vctlib.sources.phantom.kinematics import forward_kinematics, move_joints, skin
+from vctlib.sources.phantom.kinematics import blend_matrix, forward_kinematics, move_joints, skin
 from vctlib.sources.phantom.pose import CHEST, TRUNK, pose_body
 from vctlib.sources.phantom.supine import DEEPEST_MM, lay_on_table
 from vctlib.sources.phantom.template import load_template
@@ -46,7 +46,7 @@ def test_skinning_moves_each_vertex_with_its_joints():
     motion = forward_kinematics(joints, np.array([-1, 0]), {1: rotation([0, 0, 1], np.pi / 2)})
     vertices = np.array([[5.0, 0, 0], [15, 0, 0], [15, 0, 0]])
     weights, numbers = np.array([[1.0, 0], [1, 0], [0.5, 0.5]]), np.array([[0, 1], [1, 0], [0, 1]])
-    moved = skin(vertices, weights, numbers, *motion)
+    moved = skin(vertices, blend_matrix(weights, numbers, 2), *motion)
     np.testing.assert_allclose(moved, [[5, 0, 0], [10, 5, 0], [12.5, 2.5, 0]], atol=1e-12)
 
 

@@ -47,20 +47,19 @@ class BoneLayer:
         `cortex` is the thickness (mm) of its compact bone, NaN for the bone's own. `label`, `half_thickness`, `kind`
         and `cortex` are one for all voxels, or (m,).
         """
-        near = distance < self.spacing
-        label, half_thickness, kind, cortex = (
-            np.broadcast_to(v, near.shape)[near] for v in (label, half_thickness, kind, cortex)
-        )
+        near = (distance < self.spacing).nonzero()[0]
         voxels, depth = voxels[near], -distance[near].astype(np.float32)
+        label = _some(label, near)
         old, old_label = self.depth[voxels], self.label[voxels]
-        other = (old_label != label) & (old_label > 0)
-        deeper = depth > old
-        loser = np.where(deeper, old, depth)
-        self.rival[voxels] = np.where(other, np.maximum(self.rival[voxels], loser), self.rival[voxels])
-        won = voxels[deeper]
-        self.label[won], self.depth[won] = label[deeper], depth[deeper]
-        self.half_thickness[won], self.kind[won] = half_thickness[deeper], kind[deeper]
-        self.cortex[won] = cortex[deeper]
+        other = ((old_label != label) & (old_label > 0)).nonzero()[0]
+        if len(other):
+            contested = voxels[other]
+            self.rival[contested] = np.maximum(self.rival[contested], np.minimum(old[other], depth[other]))
+        deeper = (depth > old).nonzero()[0]
+        won, near = voxels[deeper], near[deeper]
+        self.label[won], self.depth[won] = _some(label, deeper), depth[deeper]
+        self.half_thickness[won], self.kind[won] = _some(half_thickness, near), _some(kind, near)
+        self.cortex[won] = _some(cortex, near)
 
     def carve(self, voxels: np.ndarray, distance: np.ndarray) -> None:
         """Take away the bone inside a hollow: `distance` (m,) mm outside of it."""
@@ -68,9 +67,10 @@ class BoneLayer:
 
     def ensure(self, label: int, positions: np.ndarray, point) -> None:
         """Give a bone that has no voxel the nearest one that is not another bone's only one."""
-        visible = np.where(self.depth > -self.spacing / 2, self.label, 0)
-        count = np.bincount(visible, minlength=256)
-        if count[label] == 0:
+        in_sight = self.depth > -self.spacing / 2
+        if not (in_sight & (self.label == label)).any():
+            visible = np.where(in_sight, self.label, 0)
+            count = np.bincount(visible, minlength=256)
             distance = np.square(positions - np.asarray(point, np.float32)).sum(1)
             nearest = int(np.where(count[visible] == 1, np.inf, distance).argmin())
             self.label[nearest], self.depth[nearest], self.rival[nearest] = label, self.spacing / 2, FAR
@@ -95,6 +95,11 @@ class BoneLayer:
         kept = bone > 1e-3
         voxels, labels, bone, inner, depth, cortex = (v[kept] for v in (voxels, labels, bone, inner, depth, cortex))
         return Bones(voxels, labels, bone - inner, inner, fullest(labels, bone), depth, cortex)
+
+
+def _some(values, chosen: np.ndarray):
+    """The chosen of values (m,), or the one value that all have."""
+    return values[chosen] if isinstance(values, np.ndarray) and values.ndim else values
 
 
 def share_of_voxel(depth: np.ndarray, thickness: np.ndarray, kind: np.ndarray, half: float) -> np.ndarray:

@@ -14,14 +14,15 @@ import scipy.ndimage as ndi
 
 from vctlib.anatomy import TOTAL
 from vctlib.sources.phantom.bone_layer import BALL, PLATE, ROD, BoneLayer, Bones, fullest, share_of_voxel
+from vctlib.sources.phantom.fields import noise_tile, skin_depth
 from vctlib.sources.phantom.geometry import capsule_distance, ellipsoid_radius, plate_position
 from vctlib.sources.phantom.voxelize import Grid
 
 LABEL = {name: number for number, name in TOTAL.items()}
 LEAST_COVERAGE = 0.02  # voxels with less of the body in them are air
 JOINT_MM, UNDER_SKIN_MM = 2.5, 2.0  # width of joint spaces; what covers every bone
+LEAST_BINS = 2000  # of scores, of which `least` sorts one
 Points = Callable[[np.ndarray], np.ndarray]
-NOISE_TILE = (40, 40, 56)  # lattice points after which a noise field repeats
 
 
 def random_stream(seed: int, name: str) -> np.random.Generator:
@@ -43,13 +44,17 @@ class Canvas:
     def __init__(self, coverage: np.ndarray, grid: Grid, seed: int, skin_mm: float, straighten: Points = np.asarray):
         """`coverage` (x, y, z) of the body as it lies; `straighten` takes points (n, 3) of it to the straight body."""
         self.grid, self.spacing, self.seed, self.straighten = grid, grid.spacing, seed, straighten
-        z, x, y = np.nonzero(coverage.transpose(2, 0, 1) >= LEAST_COVERAGE)
-        positions = straighten((np.stack([x, y, z], 1) * grid.spacing + grid.origin).astype(np.float32))
+        inside = np.ascontiguousarray((coverage >= LEAST_COVERAGE).transpose(2, 0, 1))
+        z, x, y = np.unravel_index(np.flatnonzero(inside), inside.shape)
+        positions = np.empty((len(x), 3), np.float32)
+        for axis, number in enumerate((x, y, z)):
+            centres = np.arange(grid.shape[axis]) * grid.spacing + grid.origin[axis]
+            positions[:, axis] = centres.astype(np.float32)[number]
+        positions = straighten(positions)
         order = np.argsort(positions[:, 2], kind="stable")
         x, y, z, self.positions = x[order], y[order], z[order], positions[order]
-        self.index = np.stack([x, y, z], 1)
-        self.coverage = coverage[x, y, z]
-        self.depth = _skin_depth(coverage, grid.spacing, self.index)
+        self.index, self.coverage = np.stack([x, y, z], 1), coverage[x, y, z]
+        self.depth = skin_depth(coverage, grid.spacing, self.index)
         half = grid.spacing / 2
         skin = np.minimum(self.depth + half, skin_mm) - np.maximum(self.depth - half, 0)
         self.skin = np.clip(skin / grid.spacing, 0, self.coverage).astype(np.float32)
@@ -60,7 +65,7 @@ class Canvas:
         self.bones: Bones | None = None
         self.bone_share = np.zeros(len(x), np.float32)
         self.is_bone = np.zeros(len(x), bool)
-        self._heights = self.positions[:, 2]
+        self._across, self._heights = self.positions[:, :2].T.copy(), self.positions[:, 2].copy()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,10 +86,11 @@ class Canvas:
 
     def box(self, low, high, pad: float = 0.0) -> np.ndarray:
         """Numbers of the voxels within a box (mm), widened by `pad` on every side."""
-        low, high = np.asarray(low, np.float32) - pad, np.asarray(high, np.float32) + pad
-        first, last = np.searchsorted(self._heights, [low[2], high[2]])
-        x, y = self.positions[first:last, 0], self.positions[first:last, 1]
-        return np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])) + first
+        left, front, bottom = (np.float32(mm) - np.float32(pad) for mm in low)
+        right, back, top = (np.float32(mm) + np.float32(pad) for mm in high)
+        first, last = self._heights.searchsorted([bottom, top])
+        x, y = self._across[:, first:last]
+        return ((x >= left) & (x <= right) & (y >= front) & (y <= back)).nonzero()[0] + first
 
     def are_in(self, points: np.ndarray, voxels: np.ndarray) -> np.ndarray:
         """Boolean (m,): whether points (m, 3) under the neck lie in one of some voxels."""
@@ -146,11 +152,13 @@ class Canvas:
         path, radii = np.asarray(path), np.asarray(radii, float)
         near = self.around(path, radii.max() + self.spacing)
         points = self.positions[near]
+        x, y, z = points.T.copy()
         distance, radius = np.full(len(near), np.inf, np.float32), np.full(len(near), radii.max(), np.float32)
         for start, end, r0, r1 in zip(path[:-1], path[1:], radii[:-1], radii[1:], strict=True):
             reach = max(r0, r1) + self.spacing
-            in_box = (points >= np.minimum(start, end) - reach) & (points <= np.maximum(start, end) + reach)
-            box = np.flatnonzero(in_box.all(1))
+            low, high = np.minimum(start, end) - reach, np.maximum(start, end) + reach
+            in_box = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]) & (z >= low[2]) & (z <= high[2])
+            box = in_box.nonzero()[0]
             here = capsule_distance(points[box], start, end, r0, r1)
             closer = here < distance[box]
             distance[box[closer]], radius[box[closer]] = here[closer], (r0 + r1) / 2
@@ -229,25 +237,20 @@ class Canvas:
 
 @lru_cache(maxsize=64)
 def _noise_tile(seed: int, name: str) -> np.ndarray:
-    """A periodic random field of unit variance; a person's two or three scenes share it."""
-    field = random_stream(seed, name).standard_normal(NOISE_TILE, dtype=np.float32)
-    field = ndi.gaussian_filter(field, 1.5, mode="wrap")
-    return field / field.std()
+    """A periodic random field; a person's two or three scenes share it."""
+    return noise_tile(random_stream(seed, name))
 
 
 def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
     """Positions of the least scores whose weights add up to `wanted`, to within half the last one's weight."""
     if wanted <= 0 or len(score) == 0:
         return np.zeros(0, np.intp)
-    order = np.argsort(score, kind="stable")
-    total = np.cumsum(weight[order], dtype=np.float64)
-    return order[: int(np.searchsorted(total - weight[order] / 2, wanted))]
-
-
-def _skin_depth(coverage: np.ndarray, spacing: float, index: np.ndarray) -> np.ndarray:
-    """Depth (n,) in mm of the centres of voxels (n, 3) under the skin, which cuts surface voxels by their share."""
-    whole = coverage > 0.98
-    nearest = ndi.distance_transform_edt(whole, return_distances=False, return_indices=True)
-    nearest = nearest[:, *index.T]
-    away = np.sqrt(np.square(nearest - index.T, dtype=np.float32).sum(0))
-    return ((away + coverage[tuple(nearest)] - 0.5) * spacing).astype(np.float32)
+    low = score.min()
+    bins = ((score - low) * (LEAST_BINS / max(float(score.max() - low), 1e-9))).astype(np.int32)
+    held = np.concatenate([[0.0], np.cumsum(np.bincount(bins, weight))])
+    last = int(np.searchsorted(held, wanted)) - 1  # only the bin that it ends in has to be sorted
+    some = np.flatnonzero(bins == last)
+    some = some[np.argsort(score[some], kind="stable")]
+    total = held[min(last, len(held) - 1)] + np.cumsum(weight[some], dtype=np.float64)
+    some = some[: int(np.searchsorted(total - weight[some] / 2, wanted))]
+    return np.concatenate([np.flatnonzero(bins < last), some])

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.geometry import capsule_distance, frame, rotation, unit
+from vctlib.sources.phantom.geometry import capsule_distance, cross, frame, rotation, unit
 
 # Wrist beside the midline (positive: on its own side), in forearms' lengths.
 WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)
 WRIST_HEIGHTS = (0.0, 0.08, -0.08, 0.16, -0.16)  # in upper arms' lengths
 ELBOW_ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)  # on the circle that the elbow may move on
+AT_ONCE = 48  # folds that are looked at together, the cheapest first
 SINK_MM, SINK_SHARE = 4.0, (0.45, 0.25)  # how far upper arm and forearm sink in: mm, and shares of their radii
 
 
@@ -41,18 +42,17 @@ class Obstacles:
             distance = np.minimum(distance, capsule_distance(flat, *limb))
         return distance.reshape(points.shape[:-1])
 
-    def front(self, x: float, z: float, radius: float) -> float:
-        """y at which a limb of that radius rests in front of the surface."""
-        distance, nearest = self._front_tree.query([x, z], k=4)
-        y = np.average(self._front[nearest, 1], weights=1 / (distance + 5)) - radius
+    def front(self, x: np.ndarray, z: np.ndarray, radius: float) -> np.ndarray:
+        """y (n,) at which a limb of that radius rests in front of the surface at places x and z (n,)."""
+        distance, nearest = self._front_tree.query(np.stack([x, z], 1), k=4)
+        y = np.average(self._front[nearest, 1], axis=1, weights=1 / (distance + 5)) - radius
         for start, end, r0, r1 in self.limbs:
             spots = start + (end - start) * np.linspace(0, 1, 24)[:, None]
             reach = radius + np.linspace(r0, r1, 24)
-            beside = np.hypot(spots[:, 0] - x, spots[:, 2] - z)
-            over = beside < reach
-            if over.any():
-                y = min(y, (spots[over, 1] - np.sqrt(reach[over] ** 2 - beside[over] ** 2)).min())
-        return float(y)
+            beside = np.hypot(spots[:, 0] - x[:, None], spots[:, 2] - z[:, None])
+            rests = spots[:, 1] - np.sqrt(np.maximum(reach**2 - beside**2, 0))
+            y = np.minimum(y, np.where(beside < reach, rests, np.inf).min(1))
+        return y
 
 
 def fold_arm(
@@ -85,7 +85,7 @@ def fold_arm(
     normal = np.array([0.25 * np.clip(new_wrist[0] / 100, -1, 1), -1.0, 0.0])
     fingers = joints[index[f"finger3-1.{suffix}"]] - wrist
     across = joints[index[f"metacarpal1.{suffix}"]] - joints[index[f"metacarpal4.{suffix}"]]
-    palm = sign * np.cross(fingers, across)
+    palm = sign * cross(fingers, across)
     normal = unit(normal)
     along = unit(fore - normal * (fore @ normal) * 0.9)
     hand = frame(along, -normal) @ frame(bend @ whole @ fingers, bend @ whole @ palm).T
@@ -105,7 +105,7 @@ def fold_arm(
 def _turn_between(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The smallest rotation that brings one direction onto another."""
     source, target = unit(source), unit(target)
-    axis = np.cross(source, target)
+    axis = cross(source, target)
     if np.linalg.norm(axis) < 1e-3:
         return np.eye(3)
     return rotation(axis, np.arccos(np.clip(source @ target, -1, 1)))
@@ -123,28 +123,30 @@ def _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim):
     upper, fore = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
     thickness = np.concatenate([np.linspace(radii[0], radii[1], 8), np.linspace(radii[1], radii[2], 8)])
     gives_way = SINK_MM + np.repeat(SINK_SHARE, 8) * thickness
-    best = None
-    for beside in WRIST_BESIDE:
-        for shift in WRIST_HEIGHTS:
-            x, z = sign * beside * fore, shoulder[2] - upper * (aim[1] - shift)
-            new_wrist = np.array([x, obstacles.front(x, z, radii[2]), z])
-            elbows = _elbow_circle(shoulder, new_wrist, upper, fore)
-            elbows = elbows[elbows[:, 0] * sign >= shoulder[0] * sign * 0.8]
-            if len(elbows) == 0:
-                continue
-            outside = obstacles.distance(_along_arm(shoulder, elbows, new_wrist)) - thickness
-            cost = np.square(np.maximum(-gives_way - outside, 0)).sum(1) / 150
-            cost += 0.004 * np.maximum(outside[:, 8:], 0).sum(1)  # the forearm in the air
-            cost += 6 * abs(beside - aim[0]) + 6 * abs(shift)
-            cost += 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
-            cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
-            cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
-            cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
-            cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
-            least = int(cost.argmin())
-            if best is None or cost[least] < best[0]:
-                best = (cost[least], elbows[least], new_wrist)
-    return None if best is None else best[1:]
+    beside, shift = (each.ravel() for each in np.meshgrid(WRIST_BESIDE, WRIST_HEIGHTS, indexing="ij"))
+    x, z = sign * beside * fore, shoulder[2] - upper * (aim[1] - shift)
+    wrists = np.stack([x, obstacles.front(x, z, radii[2]), z], 1)
+    circles = [_elbow_circle(shoulder, new_wrist, upper, fore) for new_wrist in wrists]
+    elbows, place = np.concatenate(circles), np.repeat(np.arange(len(wrists)), [len(circle) for circle in circles])
+    own_side = elbows[:, 0] * sign >= shoulder[0] * sign * 0.8
+    elbows, place = elbows[own_side], place[own_side]
+    cost = (6 * np.abs(beside - aim[0]) + 6 * np.abs(shift))[place]
+    cost += 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
+    cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
+    cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
+    cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
+    cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
+    order, least, best = np.argsort(cost), np.inf, None
+    for some in np.split(order, range(AT_ONCE, len(order), AT_ONCE)):
+        if len(some) == 0 or cost[some[0]] >= least:
+            break  # what the trunk adds cannot make up for it
+        outside = obstacles.distance(_along_arm(shoulder, elbows[some], wrists[place[some]])) - thickness
+        whole = cost[some] + np.square(np.maximum(-gives_way - outside, 0)).sum(1) / 150
+        whole += 0.004 * np.maximum(outside[:, 8:], 0).sum(1)  # the forearm in the air
+        if whole.min() < least:
+            least, number = whole.min(), some[whole.argmin()]
+            best = elbows[number], wrists[place[number]]
+    return best
 
 
 def _elbow_circle(shoulder, wrist, upper: float, fore: float) -> np.ndarray:
@@ -155,15 +157,15 @@ def _elbow_circle(shoulder, wrist, upper: float, fore: float) -> np.ndarray:
     axis = (wrist - shoulder) / reach
     along = (upper**2 - fore**2 + reach**2) / (2 * reach)
     circle_radius = np.sqrt(max(upper**2 - along**2, 0))
-    across = unit(np.cross(axis, [0, 1, 0]))
-    other = np.cross(axis, across)
+    across = unit(cross(axis, [0, 1, 0]))
+    other = cross(axis, across)
     angles = ELBOW_ANGLES[:, None]
     return shoulder + axis * along + circle_radius * (np.cos(angles) * across + np.sin(angles) * other)
 
 
-def _along_arm(shoulder: np.ndarray, elbows: np.ndarray, wrist: np.ndarray) -> np.ndarray:
+def _along_arm(shoulder: np.ndarray, elbows: np.ndarray, wrists: np.ndarray) -> np.ndarray:
     """Points (k, 16, 3) along the upper arm (without the shoulder, which belongs to the trunk) and the forearm."""
-    elbows = elbows[:, None]
+    elbows, wrists = elbows[:, None], wrists[:, None]
     on_upper = shoulder + (elbows - shoulder) * np.linspace(0.4, 1, 8)[:, None]
-    on_fore = elbows + (wrist - elbows) * np.linspace(0, 1, 8)[:, None]
+    on_fore = elbows + (wrists - elbows) * np.linspace(0, 1, 8)[:, None]
     return np.concatenate([on_upper, on_fore], 1)

@@ -6,21 +6,27 @@ import numpy as np
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
+    return vector / np.sqrt(vector @ vector)
+
+
+def cross(first, second) -> np.ndarray:
+    """The cross product of two vectors: `numpy.cross` takes ten times as long over two."""
+    (x, y, z), (u, v, w) = first, second
+    return np.array([y * w - z * v, z * u - x * w, x * v - y * u])
 
 
 def rotation(axis, angle_rad: float) -> np.ndarray:
     """The 3x3 rotation by an angle about an axis (Rodrigues' formula)."""
     x, y, z = unit(np.asarray(axis, float))
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle_rad) * cross + (1 - np.cos(angle_rad)) * cross @ cross
+    product = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])  # with the axis
+    return np.eye(3) + np.sin(angle_rad) * product + (1 - np.cos(angle_rad)) * product @ product
 
 
 def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The 3x3 orthonormal frame whose first column is along `first` and whose first two span both vectors."""
     e1 = unit(first)
-    e3 = unit(np.cross(first, second))
-    return np.stack([e1, np.cross(e3, e1), e3], 1)
+    e3 = unit(cross(first, second))
+    return np.stack([e1, cross(e3, e1), e3], 1)
 
 
 def outward(scale: float, sign: int) -> Callable[[float, float, float], np.ndarray]:
@@ -44,9 +50,10 @@ def capsule_distance(points: np.ndarray, start, end, start_radius: float, end_ra
     """Distance in mm (negative inside) from points (n, 3) to a rounded cone between two points."""
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
     axis = end - start
-    along = np.clip((points - start) @ axis / max(float(axis @ axis), 1e-6), 0, 1)
-    radial = points - start - along[:, None] * axis
-    return np.linalg.norm(radial, axis=1) - (start_radius + (end_radius - start_radius) * along)
+    radial = points - start
+    along = _limited(radial @ (axis / max(float(axis @ axis), 1e-6)))
+    radial -= along[:, None] * axis
+    return _lengths(radial) - (float(start_radius) + float(end_radius - start_radius) * along)
 
 
 def plate_distance(points: np.ndarray, a, b, c, half_thickness: float) -> np.ndarray:
@@ -57,20 +64,32 @@ def plate_distance(points: np.ndarray, a, b, c, half_thickness: float) -> np.nda
 def plate_position(points: np.ndarray, a, b, c) -> tuple[np.ndarray, np.ndarray]:
     """Distance in mm (n,) from points (n, 3) to a triangle, and boolean (n,) whether an edge of it is the nearest."""
     a, b, c = (np.asarray(corner, np.float32) for corner in (a, b, c))
-    ba, cb, ac = b - a, c - b, a - c
-    pa, pb, pc = points - a, points - b, points - c
-    normal = unit(np.cross(ba, ac))
-    sides = np.sign(pa @ np.cross(ba, normal)) + np.sign(pb @ np.cross(cb, normal)) + np.sign(pc @ np.cross(ac, normal))
+    corners, edges = (a, b, c), (b - a, c - b, a - c)
+    normal = unit(cross(edges[0], edges[2]))
+    inwards = [cross(edge, normal) for edge in edges]
+    beside = np.stack([*inwards, normal]) @ (points - a).T
+    sides = np.sign(beside[0])
+    for number in (1, 2):
+        sides += np.sign(beside[number] - (corners[number] - a) @ inwards[number])
     at_edge = np.abs(sides) < 2
-    distance = np.abs(pa @ normal)
-    pa, pb, pc = pa[at_edge], pb[at_edge], pc[at_edge]
-    distance[at_edge] = np.minimum(np.minimum(_edge_distance(pa, ba), _edge_distance(pb, cb)), _edge_distance(pc, ac))
+    distance, outside = np.abs(beside[3]), points[at_edge]
+    square = np.full(len(outside), np.inf, np.float32)
+    for corner, edge in zip(corners, edges, strict=True):
+        away = outside - corner
+        away -= _limited(away @ (edge / (edge @ edge)))[:, None] * edge
+        np.minimum(square, np.einsum("ij,ij->i", away, away), out=square)
+    distance[at_edge] = np.sqrt(square)
     return distance, at_edge
 
 
-def _edge_distance(from_corner: np.ndarray, edge: np.ndarray) -> np.ndarray:
-    along = np.clip(from_corner @ edge / (edge @ edge), 0, 1)
-    return np.linalg.norm(from_corner - along[:, None] * edge, axis=1)
+def _limited(share: np.ndarray) -> np.ndarray:
+    """Shares between 0 and 1, in place."""
+    return np.minimum(np.maximum(share, 0, out=share), 1, out=share)
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """Lengths (n,) of vectors (n, 3)."""
+    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
 
 
 def ellipsoid_radius(points: np.ndarray, centre, radii, axes: np.ndarray | None = None) -> np.ndarray:
@@ -78,7 +97,8 @@ def ellipsoid_radius(points: np.ndarray, centre, radii, axes: np.ndarray | None 
     relative = points - np.asarray(centre, np.float32)
     if axes is not None:
         relative = relative @ np.asarray(axes, np.float32)
-    return np.linalg.norm(relative / np.asarray(radii, np.float32), axis=1)
+    relative /= np.asarray(radii, np.float32)
+    return _lengths(relative)
 
 
 def shape_factor(points: np.ndarray, centre, rng: np.random.Generator, spread: float) -> np.ndarray:

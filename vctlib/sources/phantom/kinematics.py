@@ -1,6 +1,7 @@
 """Forward kinematics over the joint tree and linear blend skinning of a mesh."""
 
 import numpy as np
+import scipy.sparse as sparse
 
 
 def forward_kinematics(
@@ -30,14 +31,14 @@ def move_joints(joints: np.ndarray, rotation: np.ndarray, shift: np.ndarray) -> 
     return np.einsum("nij,nj->ni", rotation, joints) + shift
 
 
-def skin(
-    vertices: np.ndarray, weights: np.ndarray, weight_joints: np.ndarray, rotation: np.ndarray, shift: np.ndarray
-) -> np.ndarray:
-    """Posed vertices (n, 3): each the weighted mean of where its joints (n, k) would carry it (weights sum to 1)."""
-    posed = np.zeros_like(vertices)
-    for k in range(weights.shape[1]):
-        joint = weight_joints[:, k]
-        used = weights[:, k] > 0
-        moved = np.einsum("nij,nj->ni", rotation[joint[used]], vertices[used]) + shift[joint[used]]
-        posed[used] += weights[used, k : k + 1] * moved
-    return posed
+def blend_matrix(weights: np.ndarray, weight_joints: np.ndarray, n_joints: int) -> sparse.csr_matrix:
+    """Weights (n, k) of joints (n, k) as a matrix (n, n_joints) that blends what joints have."""
+    vertex, place = np.nonzero(weights > 0)
+    entries = weights[vertex, place], (vertex, weight_joints[vertex, place].astype(np.intp))
+    return sparse.csr_matrix(entries, shape=(len(weights), n_joints), dtype=float)
+
+
+def skin(vertices: np.ndarray, blend: sparse.csr_matrix, rotation: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Posed vertices (n, 3): each the weighted mean of where its joints would carry it (rows of `blend` sum to 1)."""
+    motion = blend @ np.concatenate([rotation.reshape(-1, 9), shift], 1)
+    return np.einsum("nij,nj->ni", motion[:, :9].reshape(-1, 3, 3), vertices) + motion[:, 9:]

@@ -45,27 +45,31 @@ def _tree(canvas: Canvas, lung: np.ndarray, hilum: np.ndarray, rng: np.random.Ge
     index = np.rint((leaves - canvas.grid.origin) / canvas.spacing).astype(int)
     leaves = leaves[label[tuple(np.clip(index, 0, np.array(label.shape) - 1).T)]][:LEAVES]
     leaves = leaves[np.argsort(np.linalg.norm(leaves - hilum, axis=1))]
+    nodes, parent = _join(leaves, 0.06 * rng.normal(size=(len(leaves), 3)), hilum)
+    flow = [0.0, *[0.0, 1.0] * len(leaves)]
+    for node in range(len(nodes) - 1, 0, -1):
+        flow[parent[node]] += flow[node]
+    starts, branches = nodes[parent[1:]], nodes[1:] - nodes[parent[1:]]
+    radii = np.minimum(LEAF_RADIUS_MM * np.cbrt(flow[1:]), LARGEST_RADIUS_MM)
+    count = np.maximum((np.linalg.norm(branches, axis=1) / STEP_MM).astype(int), 2)  # of points on every branch
+    branch = np.repeat(np.arange(len(branches)), count)
+    along = (np.arange(len(branch)) - np.repeat(np.cumsum(count) - count, count)) / (count[branch] - 1)
+    return starts[branch] + along[:, None] * branches[branch], radii[branch]
+
+
+def _join(leaves: np.ndarray, bends: np.ndarray, hilum: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Nodes (2 n + 1, 3) of a tree from the hilum to leaves (n, 3), which are every second one, and their parents."""
     nodes, parent = np.zeros((2 * len(leaves) + 1, 3)), [-1]
     nodes[0], from_hilum = hilum, np.zeros(2 * len(leaves) + 1)
-    bends = 0.06 * rng.normal(size=(len(leaves), 3))
     for n, (leaf, bend) in enumerate(zip(leaves, bends, strict=True)):
         # Every leaf joins the tree where that makes a short, forward-running branch.
         known = 2 * n + 1
         to_leaf = leaf - nodes[:known]
-        length = np.sqrt((to_leaf**2).sum(1))
+        length = np.sqrt(np.einsum("ij,ij->i", to_leaf, to_leaf))
         start = int((length + 0.55 * from_hilum[:known]).argmin())
         nodes[known] = nodes[start] + 0.45 * to_leaf[start] + bend * length[start]
         nodes[known + 1] = leaf
-        from_hilum[known : known + 2] = np.linalg.norm(nodes[known : known + 2] - hilum, axis=1)
+        away = nodes[known : known + 2] - hilum
+        from_hilum[known : known + 2] = np.sqrt(np.einsum("ij,ij->i", away, away))
         parent += [start, known]
-    flow = np.zeros(len(nodes))
-    flow[2::2] = 1
-    for node in range(len(nodes) - 1, 0, -1):
-        flow[parent[node]] += flow[node]
-    points, radii = [], []
-    for node in range(1, len(nodes)):
-        start, end = nodes[parent[node]], nodes[node]
-        along = np.linspace(0, 1, max(2, int(np.linalg.norm(end - start) / STEP_MM)))[:, None]
-        points.append(start + along * (end - start))
-        radii.append(np.full(len(along), min(LEAF_RADIUS_MM * flow[node] ** (1 / 3), LARGEST_RADIUS_MM)))
-    return np.concatenate(points), np.concatenate(radii)
+    return nodes, parent

@@ -43,7 +43,6 @@ def pose_body(template: Template, rest: RestBody, rng: np.random.Generator) -> P
     """Pose both meshes alike. `rng` draws how legs and feet lie, where the wrists rest and which arm is on top."""
     index, rest = template.joint_index, _lower_shoulders(template, rest)
     joints, lean_joints = (_straight_arms(j, index) for j in (rest.outer_joints, rest.lean_joints))
-    weights = (template.skin_weights, template.skin_joints)
     trunk = template.in_region(*TRUNK)
     seat = rest.outer_vertices[template.in_region(*SEAT)]
     table_y = table_height(rest.outer_vertices[template.in_region(*CHEST)], seat)
@@ -61,7 +60,8 @@ def pose_body(template: Template, rest: RestBody, rng: np.random.Generator) -> P
         rotations |= fold_arm(joints, index, suffix, sign, radii, obstacles, aim)
     lean_motion = forward_kinematics(lean_joints, template.parents, rotations)
     outer_motion = forward_kinematics(joints, template.parents, rotations)
-    lean, outer = skin(rest.lean_vertices, *weights, *lean_motion), skin(outer, *weights, *outer_motion)
+    lean = skin(rest.lean_vertices, template.skinning, *lean_motion)
+    outer = skin(outer, template.skinning, *outer_motion)
     lean_joints, outer_joints = move_joints(lean_joints, *lean_motion), move_joints(joints, *outer_motion)
     lean, outer = _free_neck(template, lean, lean_joints), _free_neck(template, outer, outer_joints)
     # Both meshes share one skeleton, the outer body's: bring the lean root onto it.
@@ -80,7 +80,7 @@ def _lower_shoulders(template: Template, rest: RestBody) -> RestBody:
     for vertices, joints in ((rest.lean_vertices, rest.lean_joints), (rest.outer_vertices, rest.outer_joints)):
         motion = forward_kinematics(joints, template.parents, turns)
         joints = move_joints(joints, *motion)
-        vertices = skin(vertices, template.skin_weights, template.skin_joints, *motion)
+        vertices = skin(vertices, template.skinning, *motion)
         moved += [vertices, joints]
     return RestBody(*moved)
 

@@ -167,9 +167,12 @@ def _nearest_skin(canvas: Canvas, landmarks: Landmarks) -> tuple[np.ndarray, np.
     for _ in range(6):
         profile = 0.4 * profile + 0.6 * (template.neighbour_mean @ profile)
     step = max(1, round(LOOKUP_MM / canvas.spacing))
-    cells = (canvas.index // step) @ np.array([1, 4096, 4096**2])
-    unique, cell_of_voxel = np.unique(cells, return_inverse=True)
-    corner = np.stack([unique % 4096, unique // 4096 % 4096, unique // 4096**2], 1) * step
-    centres = (corner + (step - 1) / 2) * canvas.spacing + canvas.grid.origin
+    cells = tuple((canvas.index // step).T)
+    number = np.zeros(np.array(canvas.grid.shape) // step + 1, np.intp)
+    number[cells] = 1
+    occupied = np.nonzero(number)
+    number[occupied] = np.arange(len(occupied[0]))
+    centres = (np.stack(occupied, 1) * step + (step - 1) / 2) * canvas.spacing + canvas.grid.origin
     _, nearest = cKDTree(body.outer).query(canvas.straighten(centres))
-    return profile[nearest][cell_of_voxel], template.in_region(*TRUNK)[nearest][cell_of_voxel]
+    nearest = nearest[number[cells]]
+    return profile[nearest], template.in_region(*TRUNK)[nearest]

@@ -8,18 +8,20 @@ two weights times two muscularities.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sparse
+
+from vctlib.sources.phantom.kinematics import blend_matrix
 
 TEMPLATE_PATH = Path(__file__).with_name("template.npz")
 HEAD_JOINTS = ("head", "eye.L", "eye.R")
 YOUNG_AGE_YEARS, OLD_AGE_YEARS = 25.0, 90.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and hashed as the one object it is
 class Template:
     """Rest meshes of the body types and what ties mesh and joints together.
 
@@ -44,7 +46,18 @@ class Template:
 
     def in_region(self, *prefixes: str) -> np.ndarray:
         """Boolean (13718,): vertices moved mostly by a joint whose name starts with one of the prefixes."""
-        return np.char.startswith(self.vertex_region[:, None], np.array(prefixes)[None]).any(1)
+        names, region = self._regions
+        return np.array([str(name).startswith(prefixes) for name in names])[region]
+
+    @cached_property
+    def skinning(self) -> sparse.csr_matrix:
+        """The skin weights as a matrix (13718, 104), for `skin`."""
+        return blend_matrix(self.skin_weights, self.skin_joints, len(self.joint_names))
+
+    @cached_property
+    def _regions(self) -> tuple[np.ndarray, np.ndarray]:
+        """The names in `vertex_region`, and which of them every vertex has."""
+        return np.unique(self.vertex_region, return_inverse=True)
 
     def corner(self, kind: str, sex: str, age_years: float, weight: int, muscle: int) -> np.ndarray:
         """Vertices ("v") or joints ("b") of one body type at an age, in mm. `weight` and `muscle` are 0 or 1."""

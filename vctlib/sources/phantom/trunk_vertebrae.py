@@ -9,7 +9,7 @@ from vctlib.sources.phantom.bone_layer import BALL, PLATE, ROD
 from vctlib.sources.phantom.canvas import LABEL, Canvas
 from vctlib.sources.phantom.conditions import Fracture
 from vctlib.sources.phantom.fracture import beyond_endplates, whole_height
-from vctlib.sources.phantom.geometry import capsule_distance, plate_position, unit
+from vctlib.sources.phantom.geometry import capsule_distance, cross, plate_position, unit
 from vctlib.sources.phantom.landmarks import L1, L5, T1, T12, Landmarks
 
 WAIST = 0.07  # how much narrower a body is in its middle
@@ -32,8 +32,8 @@ def paint_trunk_vertebra(
     low, high = np.array([-52, -24, -46]) * size, np.array([52, 80, 40]) * size
     near = canvas.box(spine[i] + low, spine[i] + high, canvas.spacing)
     up = unit(spine[i - 1] - spine[min(i + 1, L5)]) if i < L5 else unit(spine[i - 1] - spine[i])
-    across = unit(np.cross([0, 1.0, 0], up))
-    axes = np.stack([across, np.cross(up, across), up]).astype(np.float32)  # to the left, backwards, up
+    across = unit(cross([0, 1.0, 0], up))
+    axes = np.stack([across, cross(up, across), up]).astype(np.float32)  # to the left, backwards, up
     points = (canvas.positions[near] - spine[i].astype(np.float32)) @ axes.T
     half_height = 0.41 * height
     x, y, z = points.T

@@ -30,7 +30,8 @@ def cover_mesh(vertices: np.ndarray, faces: np.ndarray, grid: Grid, rays: int = 
     """
     nx, ny, nz = grid.shape
     fine = (vertices - grid.origin) / grid.spacing * [rays, 1, rays] + [(rays - 1) / 2, 0, (rays - 1) / 2]
-    ray, y, side = _crossings(*(fine[faces[:, corner]] for corner in range(3)), nx * rays, nz * rays)
+    corners = faces.T.astype(np.intp, order="C")
+    ray, y, side = _crossings(*(axis.take(corners) for axis in fine.T.copy()), nx * rays, nz * rays)
     order = np.lexsort((y, ray))
     ray, y, winding = ray[order], y[order].clip(-0.5, ny - 0.5), np.cumsum(side[order])  # 0 again after every ray
     if winding.size and -winding.min() > winding.max():
@@ -40,42 +41,44 @@ def cover_mesh(vertices: np.ndarray, faces: np.ndarray, grid: Grid, rays: int = 
     column = (ray // (nz * rays) // rays) * nz + ray % (nz * rays) // rays
     voxel = np.floor(y + 0.5).astype(np.intp)
     # What lies before a crossing, less what lies before the one where the ray came in: whole voxels, then a part.
-    share, whole = (np.zeros((nx * nz, ny + 2), np.float32) for _ in range(2))
-    for changes, sign in ((before & ~inside, 1), (inside & ~before, -1)):
-        place = column[changes], voxel[changes]
-        np.add.at(share, place, (sign * (y + 0.5 - voxel)[changes]).astype(np.float32))
-        np.add.at(whole, place, np.float32(sign))
-    share[:, :-1] += np.cumsum(whole[:, :0:-1], axis=1)[:, ::-1]
-    return np.clip(share[:, :ny].reshape(nx, nz, ny).transpose(0, 2, 1) / rays**2, 0, 1)
+    changes = (inside != before).nonzero()[0]
+    sign = np.where(inside[changes], -1.0, 1.0)
+    place, size = (column * (ny + 2) + voxel)[changes], nx * nz * (ny + 2)
+    part = np.bincount(place, sign * (y + 0.5 - voxel)[changes], size).astype(np.float32)
+    whole = np.bincount(place, sign, size).astype(np.float32)
+    part, whole = (values.reshape(nx * nz, ny + 2) for values in (part, whole))
+    part[:, :-1] += np.cumsum(whole[:, :0:-1], axis=1)[:, ::-1]
+    return np.clip(part[:, :ny].reshape(nx, nz, ny).transpose(0, 2, 1) / rays**2, 0, 1)
 
 
-def _crossings(a, b, c, n_x: int, n_z: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ray number (x * n_z + z), y, and side (1: into the mesh's outside) of every crossing of a ray and a face."""
-    twice_area = (b[:, 0] - a[:, 0]) * (c[:, 2] - a[:, 2]) - (c[:, 0] - a[:, 0]) * (b[:, 2] - a[:, 2])
-    face, ix, iz = _rays_under(a, b, c, n_x, n_z)
-    seen_edge_on = np.abs(twice_area[face]) <= 1e-12
-    area = np.where(seen_edge_on, 1.0, twice_area[face])
+def _crossings(x, y, z, n_x: int, n_z: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ray number (x * n_z + z), y, and side (1: into the mesh's outside) of every crossing of a ray and a face.
+
+    `x`, `y` and `z` (3, m) are of the faces' corners.
+    """
+    to_b, to_c = (np.stack([axis[corner] - axis[0] for axis in (x, y, z)]) for corner in (1, 2))
+    area = to_b[0] * to_c[2] - to_c[0] * to_b[2]
+    seen = np.abs(area) > 1e-12  # not edge-on
+    area = np.where(seen, area, 1.0)
+    face, ix, iz = _rays_under(x, z, seen, n_x, n_z)
     # Rays a hair beside their places never run exactly along an edge, where a crossing would count twice.
-    px, pz = ix + 1.23e-5, iz + 2.71e-5
-    a, b, c = a[face], b[face], c[face]
-    to_b = ((px - a[:, 0]) * (c[:, 2] - a[:, 2]) - (c[:, 0] - a[:, 0]) * (pz - a[:, 2])) / area
-    to_c = ((b[:, 0] - a[:, 0]) * (pz - a[:, 2]) - (px - a[:, 0]) * (b[:, 2] - a[:, 2])) / area
-    hit = ~seen_edge_on & (to_b >= 0) & (to_c >= 0) & (to_b + to_c <= 1)
-    y = (a[:, 1] + to_b * (b[:, 1] - a[:, 1]) + to_c * (c[:, 1] - a[:, 1]))[hit]
-    return (ix * n_z + iz)[hit], y, np.sign(area[hit]).astype(np.int32)
+    dx, dz = ix + 1.23e-5 - x[0].take(face), iz + 2.71e-5 - z[0].take(face)
+    along_b = dx * (to_c[2] / area).take(face) - dz * (to_c[0] / area).take(face)
+    along_c = dz * (to_b[0] / area).take(face) - dx * (to_b[2] / area).take(face)
+    hit = ((along_b >= 0) & (along_c >= 0) & (along_b + along_c <= 1)).nonzero()[0]
+    face = face[hit]
+    crossing = y[0].take(face) + along_b[hit] * to_b[1].take(face) + along_c[hit] * to_c[1].take(face)
+    return (ix * n_z + iz)[hit], crossing, np.sign(area).astype(np.int32)[face]
 
 
-def _rays_under(a, b, c, nx: int, nz: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every (face, x index, z index) whose ray may cross the face: its bounding box seen along y."""
-    x = np.stack([a[:, 0], b[:, 0], c[:, 0]], 1)
-    z = np.stack([a[:, 2], b[:, 2], c[:, 2]], 1)
+def _rays_under(x, z, wanted: np.ndarray, n_x: int, n_z: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every (face, x index, z index) whose ray may cross a wanted face: its bounding box seen along y."""
     slack = 1e-4
-    x0 = np.ceil(x.min(1) - slack).astype(int).clip(0, nx - 1)
-    x1 = np.floor(x.max(1) + slack).astype(int).clip(-1, nx - 1)
-    z0 = np.ceil(z.min(1) - slack).astype(int).clip(0, nz - 1)
-    z1 = np.floor(z.max(1) + slack).astype(int).clip(-1, nz - 1)
-    width = (x1 - x0 + 1).clip(0)
-    count = width * (z1 - z0 + 1).clip(0)
-    face = np.repeat(np.arange(len(a)), count)
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    return face, x0[face] + within % width[face], z0[face] + within // width[face]
+    first_x, first_z = (np.ceil(v.min(0) - slack).astype(int).clip(0, n - 1) for v, n in ((x, n_x), (z, n_z)))
+    last_x, last_z = (np.floor(v.max(0) + slack).astype(int).clip(-1, n - 1) for v, n in ((x, n_x), (z, n_z)))
+    width = (last_x - first_x + 1).clip(0)
+    count = width * (last_z - first_z + 1).clip(0) * wanted
+    face = np.repeat(np.arange(len(count)), count)
+    within = np.arange(len(face)) - (np.cumsum(count) - count).take(face)
+    row, column = np.divmod(within, width.take(face))
+    return face, first_x.take(face) + column, first_z.take(face) + row
