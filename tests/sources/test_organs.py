@@ -90,6 +90,29 @@ def test_organs_lie_where_they_belong(phantoms, name):
 
 
 @pytest.mark.parametrize("name", PEOPLE)
+def test_ovaries_lie_beside_the_uterus_and_seminal_vesicles_behind_the_bladder(phantoms, name):
+    w = phantoms[name]
+    voxel_ml = abs(np.linalg.det(w.affine[:3, :3])) / 1000
+    own, others = ("seminal_vesicle", "ovary") if PEOPLE[name].male else ("ovary", "seminal_vesicle")
+    left, right = (where(w, f"{own}_{side}") for side in ("left", "right"))
+    assert left[:, 0].max() < 2 and right[:, 0].min() > -2
+    both = np.concatenate([left, right])
+    bladder, hips = where(w, "urinary_bladder"), where(w, "hip_left", "hip_right")
+    assert both[:, 1].mean() < bladder[:, 1].mean() - 8 and both[:, 1].mean() > middle(w, "sacrum")[1]
+    assert (both > hips.min(0)).all() and (both < hips.max(0)).all()
+    if PEOPLE[name].male:
+        assert 2 < len(both) * voxel_ml < 20
+        assert both[:, 2].mean() > middle(w, "prostate")[2] and np.abs(both[:, 0]).max() < 50
+    else:
+        age_ml = {"thin woman": (6, 26), "average woman": (3, 15), "heavy woman": (1.5, 10)}[name]
+        assert age_ml[0] < len(both) * voxel_ml < age_ml[1]
+        uterus = middle(w, "uterus")
+        assert left[:, 0].mean() < uterus[0] - 20 and right[:, 0].mean() > uterus[0] + 20
+        assert np.linalg.norm(left.mean(0) - uterus) < 75 and np.linalg.norm(right.mean(0) - uterus) < 75
+    assert not np.isin(w.labels, ids_of(TOTAL, f"{others}_left", f"{others}_right")).any()
+
+
+@pytest.mark.parametrize("name", PEOPLE)
 def test_colon_frames_the_small_bowel(phantoms, name):
     colon, small = where(phantoms[name], "colon"), where(phantoms[name], "small_bowel")
     for side in (1, -1):
