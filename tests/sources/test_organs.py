@@ -164,6 +164,30 @@ def test_muscle_walls_the_belly_in(phantoms, name):
     assert closed >= 0.9 * len(angles)  # at 8 mm a wall of one voxel may be fat where an arm leans on it
 
 
+# Muscle of the belly's wall beside the third to fourth lumbar vertebra, mm: rectus, and three muscles at the side
+# (rho2013, rankin2006).
+@pytest.mark.parametrize(
+    ("name", "side_mm"), [("thin man", (14, 27)), ("average man", (17, 27)), ("thin woman", (11, 20))]
+)
+def test_belly_wall_has_the_published_thickness(name, side_mm):
+    w = make_phantom(PEOPLE[name], 5.0, list(PEOPLE).index(name))
+    inside = np.isin(w.labels, ids_of(TOTAL, "torso_fat", "small_bowel", "colon", "bowel_gas", "liver", "stomach"))
+    between = ids_of(TOTAL, "connective_tissue", "intermuscular_fat")
+    wall = np.isin(w.labels, ids_where(TOTAL, tissue_is="muscle") + between)
+    upper, lower = (np.argwhere(w.labels == ids_of(TOTAL, f"vertebrae_L{n}")[0]).mean(0) for n in (3, 4))
+    start, steps = upper[:2] + [0, 5], np.arange(0, 64, 0.25)[:, None]
+    for angles, (low, high) in (((78, 84, 90, 96, 102), (6, 13)), ((0, 6, 12, 18, 162, 168, 174, 180), side_mm)):
+        thickness = []
+        for z in range(int(lower[2]), int(upper[2]) + 1):
+            for angle in np.deg2rad(angles):
+                way = np.rint(start + steps * [np.cos(angle), np.sin(angle)]).astype(int)
+                way = tuple(np.clip(way, 0, np.array(w.labels.shape[:2]) - 1).T)
+                out = slice(np.flatnonzero(inside[:, :, z][way]).max() + 1, None)
+                body = np.cumprod(w.labels[:, :, z][way][out] > 0)  # up to the first air: no arm
+                thickness.append((wall[:, :, z][way][out] * body).sum() * 0.25 * 5)
+        assert low < np.median(thickness) < high
+
+
 def test_liver_touches_diaphragm_and_lungs_touch_heart(phantoms):
     for w in phantoms.values():
         liver = np.argwhere(w.labels == ids_of(TOTAL, "liver")[0])

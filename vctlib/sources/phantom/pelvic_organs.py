@@ -20,6 +20,10 @@ PROSTATE_ML, PROSTATE_ML_PER_YEAR, PROSTATE_GROWS_FROM, PROSTATE_SPREAD = 20.0, 
 UTERUS_ML, UTERUS_OLD_ML, UTERUS_SPREAD = 75.0, 40.0, 0.25  # before and after 52 years; 80 g: icrp89
 OVARY_ML = ((25, 35, 45, 55, 65, 75), (6.6, 6.1, 4.8, 2.6, 2.1, 1.8))  # of one by age, years
 OVARY_SPREAD, VESICLES_ML, VESICLES_SPREAD, ASYMMETRY = 0.35, 6.45, 0.40, 0.15  # spreads of logarithms
+PERINEUM_MM = {
+    "male": 46.0,
+    "female": 18.0,
+}  # from the perineum up to what counts as the hips' level; choices
 
 
 def paint_pelvic_organs(canvas: Canvas, landmarks: Landmarks, cavity: Cavity) -> None:
@@ -28,6 +32,10 @@ def paint_pelvic_organs(canvas: Canvas, landmarks: Landmarks, cavity: Cavity) ->
     near = np.flatnonzero(cavity.points[:, 2] < hip_z + 130 * scale)
     voxels, points = cavity.voxels[near], cavity.points[near]
     deep = canvas.depth[voxels] > 20 * scale
+    # In slender people the perineum is high: the organs stand on it.
+    middle = deep & (np.abs(points[:, 0]) < 10 * scale) & (np.abs(points[:, 1] - y) < 16 * scale)
+    if middle.any():
+        hip_z += np.clip(points[middle, 2].min() + PERINEUM_MM[landmarks.person.sex] * scale - hip_z, 0, 40 * scale)
     above_floor = deep & (points[:, 2] > hip_z - 34 * scale)
     wobble = 0.03 * canvas.noise("pelvic organs", 16, voxels)
 
