@@ -85,6 +85,7 @@ _MUSCLES = (
 ).split()
 _MUSCLES_EXTRA = [f"{name}_{side}" for name in _MUSCLES for side in ("left", "right")]
 _CONDITIONS_EXTRA = "liver_lesion lung_nodule ascites hip_implant".split()  # what a person may have besides
+_SEX_EXTRA = "ovary_left ovary_right seminal_vesicle_left seminal_vesicle_right".split()  # no task has them
 
 # Of TotalSegmentator's tasks `head_glands_cavities` and `headneck_bones_vessels`; `paranasal_sinuses` holds the air
 # cells of the mastoid too.
@@ -102,7 +103,8 @@ TOTAL: LabelTable = MappingProxyType(
             + _OTHER_EXTRA
             + _MUSCLES_EXTRA
             + _HEAD_EXTRA
-            + _CONDITIONS_EXTRA,
+            + _CONDITIONS_EXTRA
+            + _SEX_EXTRA,
             start=1,
         )
     )

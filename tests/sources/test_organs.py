@@ -90,6 +90,29 @@ def test_organs_lie_where_they_belong(phantoms, name):
 
 
 @pytest.mark.parametrize("name", PEOPLE)
+def test_ovaries_lie_beside_the_uterus_and_seminal_vesicles_behind_the_bladder(phantoms, name):
+    w = phantoms[name]
+    voxel_ml = abs(np.linalg.det(w.affine[:3, :3])) / 1000
+    own, others = ("seminal_vesicle", "ovary") if PEOPLE[name].male else ("ovary", "seminal_vesicle")
+    left, right = (where(w, f"{own}_{side}") for side in ("left", "right"))
+    assert left[:, 0].max() < 2 and right[:, 0].min() > -2
+    both = np.concatenate([left, right])
+    bladder, hips = where(w, "urinary_bladder"), where(w, "hip_left", "hip_right")
+    assert both[:, 1].mean() < bladder[:, 1].mean() - 8 and both[:, 1].mean() > middle(w, "sacrum")[1]
+    assert (both > hips.min(0)).all() and (both < hips.max(0)).all()
+    if PEOPLE[name].male:
+        assert 2 < len(both) * voxel_ml < 20
+        assert both[:, 2].mean() > middle(w, "prostate")[2] and np.abs(both[:, 0]).max() < 50
+    else:
+        age_ml = {"thin woman": (6, 26), "average woman": (3, 15), "heavy woman": (1.5, 10)}[name]
+        assert age_ml[0] < len(both) * voxel_ml < age_ml[1]
+        uterus = middle(w, "uterus")
+        assert left[:, 0].mean() < uterus[0] - 20 and right[:, 0].mean() > uterus[0] + 20
+        assert np.linalg.norm(left.mean(0) - uterus) < 75 and np.linalg.norm(right.mean(0) - uterus) < 75
+    assert not np.isin(w.labels, ids_of(TOTAL, f"{others}_left", f"{others}_right")).any()
+
+
+@pytest.mark.parametrize("name", PEOPLE)
 def test_colon_frames_the_small_bowel(phantoms, name):
     colon, small = where(phantoms[name], "colon"), where(phantoms[name], "small_bowel")
     for side in (1, -1):
@@ -139,6 +162,30 @@ def test_muscle_walls_the_belly_in(phantoms, name):
         labels = section[tuple(np.clip(np.rint(way).astype(int), 0, np.array(section.shape) - 1).T)]
         closed += np.isin(labels, wall).any()
     assert closed >= 0.9 * len(angles)  # at 8 mm a wall of one voxel may be fat where an arm leans on it
+
+
+# Muscle of the belly's wall beside the third to fourth lumbar vertebra, mm: rectus, and three muscles at the side
+# (rho2013, rankin2006).
+@pytest.mark.parametrize(
+    ("name", "side_mm"), [("thin man", (14, 27)), ("average man", (17, 27)), ("thin woman", (11, 20))]
+)
+def test_belly_wall_has_the_published_thickness(name, side_mm):
+    w = make_phantom(PEOPLE[name], 5.0, list(PEOPLE).index(name))
+    inside = np.isin(w.labels, ids_of(TOTAL, "torso_fat", "small_bowel", "colon", "bowel_gas", "liver", "stomach"))
+    between = ids_of(TOTAL, "connective_tissue", "intermuscular_fat")
+    wall = np.isin(w.labels, ids_where(TOTAL, tissue_is="muscle") + between)
+    upper, lower = (np.argwhere(w.labels == ids_of(TOTAL, f"vertebrae_L{n}")[0]).mean(0) for n in (3, 4))
+    start, steps = upper[:2] + [0, 5], np.arange(0, 64, 0.25)[:, None]
+    for angles, (low, high) in (((78, 84, 90, 96, 102), (6, 13)), ((0, 6, 12, 18, 162, 168, 174, 180), side_mm)):
+        thickness = []
+        for z in range(int(lower[2]), int(upper[2]) + 1):
+            for angle in np.deg2rad(angles):
+                way = np.rint(start + steps * [np.cos(angle), np.sin(angle)]).astype(int)
+                way = tuple(np.clip(way, 0, np.array(w.labels.shape[:2]) - 1).T)
+                out = slice(np.flatnonzero(inside[:, :, z][way]).max() + 1, None)
+                body = np.cumprod(w.labels[:, :, z][way][out] > 0)  # up to the first air: no arm
+                thickness.append((wall[:, :, z][way][out] * body).sum() * 0.25 * 5)
+        assert low < np.median(thickness) < high
 
 
 def test_liver_touches_diaphragm_and_lungs_touch_heart(phantoms):

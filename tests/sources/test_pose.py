@@ -11,6 +11,16 @@ from vctlib.sources.phantom.pose import CHEST, TRUNK, pose_body
 from vctlib.sources.phantom.supine import DEEPEST_MM, lay_on_table
 from vctlib.sources.phantom.template import load_template
 
+# Sex, age, height (mm), lean and total volume (mm3)
+FROM_LEAN_TO_HEAVY = (
+    ("female", 30, 1650, 36e6, 46e6),
+    ("male", 30, 1780, 57e6, 66e6),
+    ("male", 40, 1760, 62e6, 78e6),
+    ("female", 50, 1620, 48e6, 80e6),
+    ("male", 60, 1740, 76e6, 112e6),
+    ("female", 80, 1550, 55e6, 112e6),
+)
+
 
 @pytest.fixture(scope="module")
 def template():
@@ -88,16 +98,61 @@ def test_bodies_lie_on_a_plane(template, bodies):
             assert body.outer[template.in_region(f"foot.{side}"), 1].max() > table - 15
 
 
-def test_forearms_rest_on_the_trunk(template, bodies):
+def test_elbows_lie_beside_the_trunk(template, bodies):
     for body in bodies:
         trunk = body.outer[template.in_region(*TRUNK)]
         for side in "LR":
-            arm = template.in_region("lowerarm", "wrist") & np.char.endswith(template.vertex_region, side)
-            assert cKDTree(trunk).query(body.outer[arm])[0].min() < 25  # vertices lie some 2 cm apart
             elbow = body.joint(f"lowerarm01.{side}")
             beside = trunk[np.abs(trunk[:, 2] - elbow[2]) < 30]
             assert elbow[1] > beside[:, 1].min()  # not in the air before the trunk
             assert abs(elbow[0]) < np.abs(beside[:, 0]).max() + 140
+
+
+def _surface(template, body, wanted):
+    """Points (n, 3) on the triangles between some vertices, and their normals."""
+    a, b, c = (body.outer[template.faces[wanted[template.faces].all(1)][:, i]] for i in range(3))
+    normal = np.cross(b - a, c - a)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    spots = [(a * i + b * j + c * (4 - i - j)) / 4 for i in range(5) for j in range(5 - i)]
+    return np.concatenate(spots), np.tile(normal, (len(spots), 1))
+
+
+def _gap(points, surface, normal):
+    """mm from points to a surface, negative inside."""
+    away, nearest = cKDTree(surface).query(points)
+    return np.where(np.einsum("ni,ni->n", points - surface[nearest], normal[nearest]) < 0, -away, away)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("who", FROM_LEAN_TO_HEAVY)
+def test_hands_and_forearms_rest_on_the_body(template, who, seed):
+    """Each arm touches the trunk or the other arm, and so does its hand; neither is deep inside."""
+    body = pose_body(template, rest_body(template, *who), np.random.default_rng(seed))
+    side = {s: np.char.endswith(template.vertex_region, f".{s}") for s in "LR"}
+    hands = {s: side[s] & template.in_region("wrist", "metacarpal", "finger") for s in "LR"}
+    arms = {s: side[s] & template.in_region("lowerarm") | hands[s] for s in "LR"}
+    trunk = _surface(template, body, template.in_region(*TRUNK))
+    for own, other in ("LR", "RL"):
+        elbow, wrist = body.joint(f"lowerarm01.{own}"), body.joint(f"wrist.{own}")
+        along = (body.outer - elbow) @ (wrist - elbow) / np.sum((wrist - elbow) ** 2)
+        surface = _surface(template, body, arms[other])
+        for part in (hands[own], arms[own] & (along > 0.45)):
+            on_trunk, on_arm = _gap(body.outer[part], *trunk), _gap(body.outer[part], *surface)
+            assert np.quantile(np.minimum(on_trunk, on_arm), 0.05) < 8
+            assert np.quantile(on_trunk, 0.05) > -15 and np.quantile(on_arm, 0.05) > -15
+        gap = np.minimum(_gap(body.outer[arms[own]], *trunk), _gap(body.outer[arms[own]], *surface))
+        assert np.quantile(gap[along[arms[own]] > 0.45], 0.05) < 7
+
+
+def test_fingers_lie_flat(template, bodies):
+    """Finger tips and thumb lie near the plane of the palm, not up to 6 cm in front of it."""
+    for body in bodies:
+        for side, sign in (("L", 1), ("R", -1)):
+            wrist = body.joint(f"wrist.{side}")
+            across = body.joint(f"metacarpal1.{side}") - body.joint(f"metacarpal4.{side}")
+            palm = unit(sign * np.cross(body.joint(f"finger3-1.{side}") - wrist, across))
+            fingers = [body.joint(f"finger{n}-3.{side}") - body.joint(f"finger{n}-1.{side}") for n in range(1, 6)]
+            assert max(abs(finger @ palm) for finger in fingers) < 15
 
 
 def test_pressing_keeps_order_and_leaves_the_front_alone():

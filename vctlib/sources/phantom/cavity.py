@@ -9,7 +9,13 @@ from vctlib.sources.phantom.pose import SIDES
 from vctlib.sources.phantom.ribcage import Diaphragm, RibCage
 
 WALL_MM = 18.0  # skin, fat and muscle in front of the cavity, at least; a choice
+SIDE_MM = {"male": 23.0, "female": 18.0}  # skin, a little fat and muscle beside the cavity; choices
 FRONT_SQUARENESS, BACK_SQUARENESS = 2.3, 4.0  # a section is round in front and reaches back beside the spine
+# Muscle around the belly (mm) inside and outside of the semilunar line, which lies at these shares of its half width.
+# Transversus and internal oblique: rho2013 (15 and 11 mm in men and women); the rectus is the thickest of all
+# (rankin2006), the external oblique thinner than the internal one: their values are choices.
+MUSCLE_WALL_MM = {"male": (11.0, 22.0), "female": (9.0, 16.5)}
+WALL_MUSCLE_KG, SEMILUNAR_LINE = {"male": 29.0, "female": 19.0}, (0.50, 0.75)  # the muscle mass they belong to
 REFERENCE_MUSCLE_KG = 28.0  # of the person that the psoas' radii belong to
 
 
@@ -58,6 +64,15 @@ class Cavity:
         outside = (self._outer_radius - level) * self._reach / np.maximum(self._outer_radius, 0.3)
         return np.where(self.points[:, 2] > self._landmarks.spine[T12, 2], 99.0, outside)
 
+    def wall_mm(self) -> np.ndarray:
+        """Thickness (n,) in mm of the muscles around the belly: the rectus in front, three muscles at the sides."""
+        person = self._landmarks.person
+        usual_kg = WALL_MUSCLE_KG[person.sex]
+        strong = np.clip((person.muscle_percent / 100 * person.weight_kg / usual_kg) ** 0.5, 0.8, 1.25)
+        x, _, z = self.points.T
+        aside = np.abs(x) / np.maximum(self.section(z)[0], 1)
+        return strong * np.interp(aside, SEMILUNAR_LINE, MUSCLE_WALL_MM[person.sex]).astype(np.float32)
+
     def capsule_first(self) -> None:
         """Let fat fill the capsules of the kidneys before the rest of the cavity."""
         capsule = self.voxels[self.fat_rim]
@@ -67,7 +82,10 @@ class Cavity:
         """Half width, and y of front and back wall in the midline, at heights z."""
         scale, hip_z, landmarks = self._landmarks.scale, self._landmarks.hip_z, self._landmarks
         pelvic = np.clip((hip_z + 118 * scale - z) / (140 * scale), 0, 1)  # the cavity narrows into the pelvis
-        wide = self._between(landmarks.lean.half_width(z), landmarks.outer.half_width(z)) - 16 * scale
+        wide = (
+            self._between(landmarks.lean.half_width(z), landmarks.outer.half_width(z))
+            - SIDE_MM[landmarks.person.sex] * scale
+        )
         half_width = wide + (66 * landmarks.pelvis_width * scale - wide) * pelvic
         back = landmarks.spine_at(z)[1] + (24 + 18 * pelvic) * scale
         front = self.front(z)

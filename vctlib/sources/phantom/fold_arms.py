@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vctlib.sources.phantom.geometry import capsule_distance, cross, frame, rotation, unit
+from vctlib.sources.phantom.arm_pose import Arm, pose_arm
+from vctlib.sources.phantom.geometry import capsule_distance, cross, rotation, unit
 
 # Wrist beside the midline (positive: on its own side), in forearms' lengths.
 WRIST_BESIDE = (-0.16, -0.06, 0.04, 0.14, 0.24, 0.36, 0.50, 0.66)
@@ -17,16 +18,25 @@ WRIST_HEIGHTS = (0.0, 0.08, -0.08, 0.16, -0.16)  # in upper arms' lengths
 ELBOW_ANGLES = np.linspace(0, 2 * np.pi, 48, endpoint=False)  # on the circle that the elbow may move on
 AT_ONCE = 48  # folds that are looked at together, the cheapest first
 SINK_MM, SINK_SHARE = 4.0, (0.45, 0.25)  # how far upper arm and forearm sink in: mm, and shares of their radii
+# How an arm is settled on what it lies on: a choice of mm by which its skin presses in, and of what share of it may
+# press in deeper; `DISTAL` the share of the forearm that does not rest, `CARPUS_MM` where the hand begins to bend.
+SETTLE_STEPS, PRESS_MM, CONTACT, DISTAL, CARPUS_MM = 3, 3.0, 0.95, 0.45, 30.0
+MOST_LIFT_MM, MOST_TILT = 40.0, 0.6  # in one step
+ELBOW_HIGH = 0.03  # cost of every mm that an elbow is above the table
+HAND_SIDES, HAND_HALF_MM = (-1.0, 1.0), 18.0  # rods of a hand beside its middle, in half thicknesses of the wrist
+LAID_MM = 14.0  # an arm rests on another one where vertices of both are so near, seen from the front
 
 
 @dataclass
 class Obstacles:
-    """What arms lie on: a surface with outward normals (n, 3), and the limbs that already lie there."""
+    """What arms lie on: a surface with outward normals (n, 3), and the limbs that already lie there, as rods (`limbs`)
+    and as skin (`laid`)."""
 
     points: np.ndarray
     normals: np.ndarray
     table_y: float
     limbs: list[tuple[np.ndarray, np.ndarray, float, float]] = field(default_factory=list)
+    laid: list[tuple[np.ndarray, cKDTree]] = field(default_factory=list)
 
     def __post_init__(self):
         self._tree = cKDTree(self.points)
@@ -42,6 +52,25 @@ class Obstacles:
             distance = np.minimum(distance, capsule_distance(flat, *limb))
         return distance.reshape(points.shape[:-1])
 
+    def normal_at(self, point: np.ndarray) -> np.ndarray:
+        """Mean outward normal (3,) of the surface near a point."""
+        _, nearest = self._tree.query(point, k=24)
+        return unit(self.normals[nearest].sum(0))
+
+    def gap(self, points: np.ndarray) -> np.ndarray:
+        """mm (n,) from points (n, 3) to the surface, or back to the skin of an arm laid before; negative inside."""
+        _, nearest = self._tree.query(points, k=3)
+        gap = np.einsum("nki,nki->nk", points[:, None] - self.points[nearest], self.normals[nearest]).mean(1)
+        for front, tree in self.laid:
+            distance, nearest = tree.query(points[:, [0, 2]], k=4, distance_upper_bound=LAID_MM)
+            before = np.where(np.isfinite(distance), np.append(front, np.inf)[nearest], np.inf).min(1)
+            gap = np.minimum(gap, before - points[:, 1])
+        return gap
+
+    def lay(self, skin: np.ndarray) -> None:
+        """Add an arm's skin (n, 3) to what others rest on."""
+        self.laid.append((skin[:, 1], cKDTree(skin[:, [0, 2]])))
+
     def front(self, x: np.ndarray, z: np.ndarray, radius: float) -> np.ndarray:
         """y (n,) at which a limb of that radius rests in front of the surface at places x and z (n,)."""
         distance, nearest = self._front_tree.query(np.stack([x, z], 1), k=4)
@@ -56,66 +85,57 @@ class Obstacles:
 
 
 def fold_arm(
-    joints: np.ndarray,
-    index: dict[str, int],
-    suffix: str,
-    sign: int,
-    radii: tuple[float, float, float],
-    obstacles: Obstacles,
-    aim: tuple[float, float],
+    arm: Arm, radii: tuple[float, float, float], obstacles: Obstacles, aim: tuple[float, float]
 ) -> dict[int, np.ndarray]:
-    """Rotations of upper arm, forearm and hand by joint number; empty if the arm reaches no place on the trunk.
+    """Rotations of an arm and its fingers by joint number; empty if the arm reaches no place on the trunk.
 
-    `joints` (n, 3) at rest in mm; `suffix` "L" or "R", `sign` of x on that side; `radii` of upper arm, elbow and wrist
-    in mm; `aim`: the wrist's wanted place, as `WRIST_BESIDE` and in upper arms' lengths below the shoulder. The folded
-    forearm and hand become one of the obstacles.
+    `radii` of upper arm, elbow and wrist in mm; `aim`: the wrist's wanted place, as `WRIST_BESIDE` and in upper arms'
+    lengths below the shoulder. The folded forearm and hand become obstacles.
     """
-    at = {name: joints[index[f"{name}.{suffix}"]] for name in ("upperarm01", "lowerarm01", "wrist")}
-    shoulder, elbow, wrist = at.values()
-    found = _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim)
+    shoulder, elbow, wrist = (arm.joint(name) for name in ("upperarm01", "lowerarm01", "wrist"))
+    found = _best_fold(shoulder, elbow, wrist, arm.sign, radii, obstacles, aim)
     if found is None:
         return {}
     new_elbow, new_wrist = found
-    fore = unit(new_wrist - new_elbow)
-    swing = _turn_between(elbow - shoulder, new_elbow - shoulder)
-    whole = frame(new_elbow - shoulder, new_wrist - new_elbow) @ frame(elbow - shoulder, wrist - elbow).T
-    twist = _angle_about(new_elbow - shoulder, whole @ swing.T)
-    bend = _turn_between(whole @ (wrist - elbow), fore)
-    # The hand lies flat: fingers along the surface, palm towards it.
-    normal = np.array([0.25 * np.clip(new_wrist[0] / 100, -1, 1), -1.0, 0.0])
-    fingers = joints[index[f"finger3-1.{suffix}"]] - wrist
-    across = joints[index[f"metacarpal1.{suffix}"]] - joints[index[f"metacarpal4.{suffix}"]]
-    palm = sign * cross(fingers, across)
-    normal = unit(normal)
-    along = unit(fore - normal * (fore @ normal) * 0.9)
-    hand = frame(along, -normal) @ frame(bend @ whole @ fingers, bend @ whole @ palm).T
-    roll = _angle_about(fore, hand)
+    lengths = np.linalg.norm(elbow - shoulder), np.linalg.norm(wrist - elbow)
+    normal = obstacles.normal_at(new_wrist)
+    along = _tangent(new_wrist - new_elbow, normal)
+    for _ in range(SETTLE_STEPS):
+        turns = pose_arm(arm, new_elbow, new_wrist, along, normal)
+        skin = arm.posed_skin(turns)
+        gap = obstacles.gap(skin)
+        # The forearm turns about the elbow until it touches, then the hand about the wrist.
+        fore = unit(new_wrist - new_elbow)
+        share = (skin - new_elbow) @ fore / lengths[1]
+        reach = (skin - new_wrist) @ along
+        distal, far = (share > DISTAL) & (reach < CARPUS_MM), arm.hand & (reach > CARPUS_MM)
+        lift = _until_contact(gap[distal], np.minimum(share[distal], 1))
+        tilt = _until_contact(gap[far] + lift, reach[far])
+        moved = new_wrist + np.clip(lift, -MOST_LIFT_MM, MOST_LIFT_MM) * obstacles.normal_at(new_wrist)
+        elbows = _elbow_circle(shoulder, moved, *lengths)
+        if len(elbows) == 0:
+            break
+        new_elbow = elbows[np.square(elbows - new_elbow).sum(1).argmin()]
+        new_wrist = moved
+        turn = rotation(cross(along, normal), np.clip(tilt, -MOST_TILT, MOST_TILT))
+        along, normal = turn @ along, turn @ normal
+    turns = pose_arm(arm, new_elbow, new_wrist, along, normal)
     obstacles.limbs.append((new_elbow, new_wrist, radii[1], radii[2]))
-    fingertips = new_wrist + 0.6 * np.linalg.norm(elbow - wrist) * along
-    obstacles.limbs.append((new_wrist, fingertips, 0.8 * radii[2], 8.0))
-    upper_axis, turn = new_elbow - shoulder, {}
-    turn["upperarm01"] = rotation(upper_axis, 0.4 * twist) @ swing
-    turn["upperarm02"] = rotation(upper_axis, 0.6 * twist)
-    turn["lowerarm01"] = bend
-    turn["lowerarm02"] = rotation(fore, 0.6 * roll)
-    turn["wrist"] = hand @ rotation(fore, -0.6 * roll)
-    return {index[f"{name}.{suffix}"]: matrix for name, matrix in turn.items()}
+    for side in HAND_SIDES:  # both edges of the hand
+        start = new_wrist + side * radii[2] * cross(along, normal)
+        obstacles.limbs.append((start, start + 0.6 * lengths[1] * along, HAND_HALF_MM, HAND_HALF_MM))
+    obstacles.lay(arm.posed_skin(turns))
+    return turns
 
 
-def _turn_between(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The smallest rotation that brings one direction onto another."""
-    source, target = unit(source), unit(target)
-    axis = cross(source, target)
-    if np.linalg.norm(axis) < 1e-3:
-        return np.eye(3)
-    return rotation(axis, np.arccos(np.clip(source @ target, -1, 1)))
+def _until_contact(gap: np.ndarray, lever: np.ndarray) -> float:
+    """How far to move where the lever is 1, for skin with some gaps (n,) in mm and levers (n,) to press in lightly."""
+    return float(np.quantile((-PRESS_MM - gap) / lever, CONTACT))
 
 
-def _angle_about(axis: np.ndarray, turn: np.ndarray) -> float:
-    """The part of a rotation that turns about an axis, radians."""
-    axis = unit(axis)
-    half_sine = axis @ [turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]
-    return float(np.arctan2(half_sine, np.trace(turn) - axis @ turn @ axis))
+def _tangent(direction: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """A direction laid down into the plane of a normal."""
+    return unit(direction - normal * (direction @ normal))
 
 
 def _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim):
@@ -132,7 +152,7 @@ def _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim):
     elbows, place = elbows[own_side], place[own_side]
     cost = (6 * np.abs(beside - aim[0]) + 6 * np.abs(shift))[place]
     cost += 0.5 * np.maximum(0, elbows[:, 1] + radii[1] - obstacles.table_y)  # elbow in the table
-    cost += 0.012 * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
+    cost += ELBOW_HIGH * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
     cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
     cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
     cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised

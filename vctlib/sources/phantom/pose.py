@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vctlib.sources.phantom.arm_pose import Arm
 from vctlib.sources.phantom.body import RestBody
 from vctlib.sources.phantom.fold_arms import Obstacles, fold_arm
 from vctlib.sources.phantom.geometry import rotation, unit, vertex_normals
@@ -57,7 +58,7 @@ def pose_body(template: Template, rest: RestBody, rng: np.random.Generator) -> P
     for _, suffix, sign in sorted(SIDES, key=lambda side: left_on_top == (side[1] == "L")):
         aim = rng.uniform(-0.10, 0.22), level + rng.normal(0, 0.06)
         radii = _arm_radii(template, rest.outer_vertices, joints, suffix)
-        rotations |= fold_arm(joints, index, suffix, sign, radii, obstacles, aim)
+        rotations |= fold_arm(Arm.of(template, outer, joints, suffix, sign), radii, obstacles, aim)
     lean_motion = forward_kinematics(lean_joints, template.parents, rotations)
     outer_motion = forward_kinematics(joints, template.parents, rotations)
     lean = skin(rest.lean_vertices, template.skinning, *lean_motion)

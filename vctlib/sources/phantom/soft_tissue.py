@@ -17,7 +17,8 @@ from vctlib.sources.phantom.ribcage import RibCage
 BOWEL_ML, BOWEL_SPREAD = {"male": 1600.0, "female": 1500.0}, 0.22  # walls and content, 1.67 and 1.56 kg: icrp89
 COLON_SHARE = 0.42  # of that: 0.67 and 0.68 kg, icrp89
 BOWEL_CONTENT_HU, FAECES_HU, MESENTERY_HU = -22.0, 90.0, 90.0  # less than the wall; gas in faeces; vessels in fat
-BELLY_WALL_MM, SKIN_FOLD_MM = 15.0, 6.0  # the muscles around the belly are no thinner; fat goes first in front of them
+SKIN_FOLD_MM, LEAST_VOXELS = 6.0, 1.5  # the belly's wall begins under the skin; a thinner one would have holes
+MOST_BOWEL, FULL_RADIUS = 1.3, 0.94  # how much more bowel may fill a belly that has room up to there; choices
 PECTORAL_MM, ON_RIBS_MM = {"male": 26.0, "female": 14.0}, 15.0  # muscle in front of upper and lower ribs; choices
 KEEP_OUT = 9.0  # score that keeps subcutaneous fat away from a place
 LOOKUP_MM = 12.0  # grain at which the fat thickness is carried from skin to voxels
@@ -110,8 +111,11 @@ def _paint_cavity(
     bulges = 0.02 * canvas.noise("cavity wall", 22, cavity.voxels)
     core = cavity.core.copy()
     core[cavity.voxels] += bulges
-    gut_ml = balance.gas + min(_bowel_ml(landmarks, canvas.seed), balance.other)
     free = np.flatnonzero((canvas.labels == 0) & np.isfinite(core))
+    # Where visceral fat is scarce fuller bowel keeps the belly's wall thin.
+    usual_ml = _bowel_ml(landmarks, canvas.seed)
+    room_ml = share.volume_ml(free[core[free] < FULL_RADIUS]) - balance.visceral - balance.gas
+    gut_ml = balance.gas + min(np.clip(room_ml, usual_ml, MOST_BOWEL * usual_ml), balance.other)
     voxels = share.give("torso_fat", free, core[free], balance.visceral + gut_ml)
     used_ml = share.volume_ml(voxels)
     gut_ml = max(min(gut_ml, used_ml - balance.visceral), min(0.75 * gut_ml, used_ml))
@@ -137,7 +141,7 @@ def _paint_cavity(
     gas = share.give("bowel_gas", gut[inner], -(bowel.gas[number] + 1.2 * above)[inner], balance.gas)
     canvas.contrast_hu[gas] = 0
     level = float(np.quantile(core[voxels], 0.99)) if len(voxels) else 1.0
-    near = cavity.outside_mm(level - bulges) < BELLY_WALL_MM * landmarks.scale
+    near = cavity.outside_mm(level - bulges) < np.maximum(cavity.wall_mm(), LEAST_VOXELS * canvas.spacing)
     near &= canvas.depth[cavity.voxels] > SKIN_FOLD_MM * landmarks.scale
     return used_ml - gut_ml, gut_ml, cavity.voxels[near]
 

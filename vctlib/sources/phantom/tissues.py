@@ -42,6 +42,7 @@ HU = {
     "uterus": 42, "ascites": 10, "intervertebral_discs": 85, "costal_cartilages": 105,
     "paranasal_sinuses": -980, "thyroid_cartilage": 160, "cricoid_cartilage": 170, "parotid_gland_left": 12,
     "parotid_gland_right": 12, "submandibular_gland_left": 38, "submandibular_gland_right": 38,
+    "ovary_left": 33, "ovary_right": 33, "seminal_vesicle_left": 25, "seminal_vesicle_right": 25,
 }  # fmt: skip
 # Standard deviation between people in HU, and the structures that share one deviation.
 SPREAD_HU = {
