@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from vctlib.sources.phantom import pose
 from vctlib.sources.phantom.body import mesh_volume, rest_body
 from vctlib.sources.phantom.geometry import rotation, unit
 from vctlib.sources.phantom.kinematics import blend_matrix, forward_kinematics, move_joints, skin
@@ -179,3 +180,23 @@ def test_either_arm_can_be_on_top(template, rest):
     heights = [pose_body(template, rest, np.random.default_rng(seed)) for seed in range(8)]
     left_in_front = [body.joint("wrist.L")[1] < body.joint("wrist.R")[1] for body in heights]
     assert any(left_in_front) and not all(left_in_front)
+
+
+def test_posing_leaves_limbs_their_shape(template, bodies, monkeypatch):
+    """Arms, legs and feet are turned, not squeezed: what is done to the neck and the shoulders' slopes ends there."""
+    drawn = []
+
+    def drawing(of, vertices, joints):
+        after = draw_in(of, vertices, joints)
+        drawn.append(np.abs(after - vertices).max(1))
+        return after
+
+    draw_in = pose._free_neck
+    monkeypatch.setattr(pose, "_free_neck", drawing)
+    for who in FROM_LEAN_TO_HEAVY:
+        pose_body(template, rest_body(template, *who), np.random.default_rng(0))
+    limbs = template.in_region("lowerarm", "wrist", "metacarpal", "finger", "upperleg", "lowerleg", "foot", "toe")
+    for moved in drawn:
+        assert moved[limbs].max() == 0
+        assert moved[template.in_region("upperarm")].max() < 65
+        assert moved[template.in_region("neck")].max() > 5  # and there it is drawn in

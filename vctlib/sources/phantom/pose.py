@@ -19,7 +19,8 @@ from vctlib.sources.phantom.supine import lay_on_table, sag, table_height
 from vctlib.sources.phantom.template import Template
 
 TRUNK = ("root", "spine", "pelvis")
-# Half widths (mm) of the neck from below its base (0) to the skull (1), of a neck of the length below: choices.
+# Half widths (mm) of the neck from below its base (0) to the skull (1), of a neck of the length below: choices. Under
+# the lowest nothing is drawn in.
 NECK_LENGTH_MM, NECK_HALF_WIDTHS = 120.0, ([-1.0, -0.6, -0.3, 0.0, 0.2, 1.0], [300, 190, 116, 82, 68, 66])
 SHOULDERS_DOWN_DEG = 5.0  # about the inner end of the clavicle; a choice
 SIDES = (("left", "L", 1), ("right", "R", -1))  # name, suffix of the template's joints, sign of x
@@ -91,7 +92,8 @@ def _free_neck(template: Template, vertices: np.ndarray, joints: np.ndarray) -> 
     low, high = (joints[template.joint_index[name], 2] for name in ("neck01", "head"))
     up = (vertices[:, 2] - low) / (high - low)
     half_width = np.interp(up, *NECK_HALF_WIDTHS) * (high - low) / NECK_LENGTH_MM
-    beyond = np.maximum(np.abs(vertices[:, 0]) - half_width, 0) * (1 - template.head_weight)
+    trunk = (1 - template.head_weight - template.arm_weight) * np.clip(1 + (up - NECK_HALF_WIDTHS[0][0]) / 0.3, 0, 1)
+    beyond = np.maximum(np.abs(vertices[:, 0]) - half_width, 0) * trunk
     drawn_in = vertices.copy()
     drawn_in[:, 0] -= np.sign(vertices[:, 0]) * 0.8 * beyond
     return drawn_in

@@ -18,6 +18,7 @@ from vctlib.sources.phantom.kinematics import blend_matrix
 
 TEMPLATE_PATH = Path(__file__).with_name("template.npz")
 HEAD_JOINTS = ("head", "eye.L", "eye.R")
+ARM_JOINTS = ("upperarm", "lowerarm", "wrist", "metacarpal", "finger")  # how their names begin
 YOUNG_AGE_YEARS, OLD_AGE_YEARS = 25.0, 90.0
 
 
@@ -28,8 +29,8 @@ class Template:
     `vertices[key]` (13718, 3) and `joints[key]` (104, 3) in mm, where key is sex letter, age letter, weight digit,
     muscle digit, such as "My01"; `faces` (27420, 3); `skin_weights` and `skin_joints` (13718, 9);
     `parents` (104,), -1 for the root; `vertex_region` (13718,) the name of the joint that moves a vertex most;
-    `head_weight` (13718,) how far a vertex belongs to the head, 0 to 1; `neighbour_mean` (13718, 13718) averages
-    a value over the vertices that share an edge with a vertex.
+    `head_weight` and `arm_weight` (13718,) how far a vertex belongs to the head or an arm, 0 to 1; `neighbour_mean`
+    (13718, 13718) averages a value over the vertices that share an edge with a vertex.
     """
 
     vertices: dict[str, np.ndarray]
@@ -42,6 +43,7 @@ class Template:
     joint_index: dict[str, int]
     vertex_region: np.ndarray
     head_weight: np.ndarray
+    arm_weight: np.ndarray
     neighbour_mean: sparse.csr_matrix
 
     def in_region(self, *prefixes: str) -> np.ndarray:
@@ -87,8 +89,13 @@ def load_template() -> Template:
         joint_index={str(name): i for i, name in enumerate(names)},
         vertex_region=names[strongest],
         head_weight=(weights * np.isin(names[data["wi"]], HEAD_JOINTS)).sum(1),
+        arm_weight=(weights * np.isin(names[data["wi"]], _named(names, ARM_JOINTS))).sum(1),
         neighbour_mean=_neighbour_mean(faces, len(weights)),
     )
+
+
+def _named(names: np.ndarray, prefixes: tuple[str, ...]) -> list[str]:
+    return [str(name) for name in names if str(name).startswith(prefixes)]
 
 
 def _neighbour_mean(faces: np.ndarray, n_vertices: int) -> sparse.csr_matrix:
