@@ -95,6 +95,9 @@ def test_least_counts_by_weight():
     assert set(least(score, weight, 1.1)) == {3, 1}  # half of the third would be too much
     assert len(least(score, weight, 99.0)) == 4
     assert len(least(np.zeros(0), np.zeros(0), 1.0)) == 0
+    score[1] = np.inf  # taken last, and only if nothing else is left
+    assert set(least(score, weight, 1.25)) == {3, 2}
+    assert set(least(score, weight, 2.7)) == {3, 2, 0, 1}
 
 
 @pytest.mark.parametrize("shift", [0.5, 2.0, 3.5])

@@ -245,8 +245,9 @@ def least(score: np.ndarray, weight: np.ndarray, wanted: float) -> np.ndarray:
     """Positions of the least scores whose weights add up to `wanted`, to within half the last one's weight."""
     if wanted <= 0 or len(score) == 0:
         return np.zeros(0, np.intp)
-    low = score.min()
-    bins = ((score - low) * (LEAST_BINS / max(float(score.max() - low), 1e-9))).astype(np.int32)
+    finite = score[np.isfinite(score)]  # an infinite score is a last resort
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    bins = np.clip((score - low) * (LEAST_BINS / max(float(high - low), 1e-9)), 0, LEAST_BINS + 1).astype(np.int32)
     held = np.concatenate([[0.0], np.cumsum(np.bincount(bins, weight))])
     last = int(np.searchsorted(held, wanted)) - 1  # only the bin that it ends in has to be sorted
     some = np.flatnonzero(bins == last)
