@@ -22,6 +22,7 @@ SINK_MM, SINK_SHARE = 4.0, (0.45, 0.25)  # how far upper arm and forearm sink in
 # press in deeper; `DISTAL` the share of the forearm that does not rest, `CARPUS_MM` where the hand begins to bend.
 SETTLE_STEPS, PRESS_MM, CONTACT, DISTAL, CARPUS_MM = 3, 3.0, 0.95, 0.45, 30.0
 MOST_LIFT_MM, MOST_TILT = 40.0, 0.6  # in one step
+HALF_BORE_MM, OUTSIDE_COST = 370.0, 0.5  # half of the room that a scanner leaves at the table; cost of a mm beyond
 ELBOW_HIGH = 0.03  # cost of every mm that an elbow is above the table
 HAND_SIDES, HAND_HALF_MM = (-1.0, 1.0), 18.0  # rods of a hand beside its middle, in half thicknesses of the wrist
 LAID_MM = 14.0  # an arm rests on another one where vertices of both are so near, seen from the front
@@ -155,6 +156,7 @@ def _best_fold(shoulder, elbow, wrist, sign, radii, obstacles, aim):
     cost += ELBOW_HIGH * np.maximum(0, obstacles.table_y - radii[1] - elbows[:, 1])  # elbow above the table
     cost += 0.1 * np.maximum(0, shoulder[1] - 0.4 * upper - elbows[:, 1])  # elbow before the chest
     cost += 0.02 * np.maximum(0, sign * (elbows[:, 0] - shoulder[0]) - 0.15 * upper)  # elbow spread
+    cost += OUTSIDE_COST * np.maximum(0, sign * elbows[:, 0] + radii[1] - HALF_BORE_MM)  # elbow outside the scanner
     cost += 0.1 * np.maximum(0, elbows[:, 2] - shoulder[2] + 0.75 * upper)  # elbow raised
     order, least, best = np.argsort(cost), np.inf, None
     for some in np.split(order, range(AT_ONCE, len(order), AT_ONCE)):
