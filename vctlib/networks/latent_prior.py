@@ -7,6 +7,7 @@ Source: Tipping and Bishop 1999 (probabilistic principal components), with a var
 in factor analysis.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 from vctlib.errors import InputError
 
 _LEAST_SHARE = 0.05  # of a latent's variance that no factor explains
+_WITH_FACTORS = 0.25  # share of the latents that factors reach: the rest, mostly air, has 0.5 % of what they explain
 
 
 class Posterior(NamedTuple):
@@ -31,7 +33,9 @@ class LatentPrior(nn.Module):
     def __init__(self, channels: int, grid: tuple[int, int, int], n_factors: int):
         super().__init__()
         self.register_buffer("variance", torch.ones(channels, *grid))  # of what the factors leave
-        self.register_buffer("factors", torch.zeros(n_factors, channels, *grid))
+        count = math.ceil(_WITH_FACTORS * self.variance.numel()) if n_factors else 0
+        self.register_buffer("places", torch.arange(count))  # of the latents that factors reach, flattened
+        self.register_buffer("factors", torch.zeros(n_factors, count))
 
     @torch.no_grad()
     def fit(self, x: torch.Tensor, total_variance: torch.Tensor) -> None:
@@ -52,14 +56,16 @@ class LatentPrior(nn.Module):
         noise = values[count:].mean()
         gain = self.variance.sum() * people / values.sum()  # people in the fit differ from its mean by less
         weight = ((values[:count] - noise).clamp_min(0) / values[:count].clamp_min(1e-12) * gain / people).sqrt()
-        self.factors.copy_((weight[:, None] * vectors.T).float().matmul(x).view_as(self.factors))
-        left = self.variance - self.factors.square().sum(0)
-        self.variance.copy_(left.maximum(_LEAST_SHARE * self.variance))
+        factors = (weight[:, None] * vectors.T).float() @ x
+        self.places.copy_(factors.square().sum(0).topk(len(self.places)).indices.sort().values)
+        self.factors.copy_(factors[:, self.places])
+        left = self.variance.flatten() - self._spread_out(self.factors.square().sum(0))
+        self.variance.copy_(left.view_as(self.variance).maximum(_LEAST_SHARE * self.variance))
 
     @property
     def total_variance(self) -> torch.Tensor:
         """(channel, x, y, z)."""
-        return self.variance + self.factors.square().sum(0)
+        return self.variance + self._spread_out(self.factors.square().sum(0)).view_as(self.variance)
 
     def posterior(
         self, noisy: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor, weights: tuple[float, float]
@@ -71,20 +77,28 @@ class LatentPrior(nn.Module):
             noisy, around = noisy.float(), signal**2 * self.variance + noise**2  # variance of noisy about the factors
             shared, spread = torch.zeros_like(noisy), torch.zeros_like(noisy)
             if len(self.factors):
-                shared, spread = self._factor_posterior(noisy / around, 1 / around, signal.flatten())
+                shared, spread = self._factor_posterior(noisy, around, signal.flatten())
             clean = noise**2 * shared + signal * self.variance * noisy
             target = (of_clean * clean + of_noise * noise * (noisy - signal * shared)) / around
             left_over = (self.variance / around + (noise / around) ** 2 * spread).sqrt()
-            unit = shared / self.factors.square().sum(0).sqrt().clamp_min(1e-3)
+            unit = shared / (self.total_variance - self.variance).clamp_min(1e-6).sqrt()
         return Posterior(target, (of_clean * noise - of_noise * signal).abs() * left_over, unit)
 
-    def _factor_posterior(self, weighed, precision, signal):
-        """Expectation and variance of the factors' sum, for noisy latents times their precision about the factors."""
-        factors = self.factors.flatten(1)  # (factor, latent)
+    def _factor_posterior(self, noisy, around, signal):
+        """Expectation and variance of the factors' sum."""
+        around = around.expand_as(noisy).flatten(1)[:, self.places]
         scores, spreads = [], []
-        for one, own, level in zip(weighed.flatten(1), precision.flatten(1), signal, strict=True):
-            gram = level**2 * (factors * own) @ factors.T
-            covariance = torch.linalg.inv(torch.eye(len(factors), device=gram.device) + gram)
-            scores.append(level * covariance @ (factors @ one))
-            spreads.append(((covariance @ factors) * factors).sum(0))
-        return (torch.stack(scores) @ factors).view_as(weighed), torch.stack(spreads).view_as(weighed)
+        for one, own, level in zip(noisy.flatten(1)[:, self.places], around, signal, strict=True):
+            precise = self.factors / own
+            precision = torch.eye(len(precise), device=noisy.device) + level**2 * precise @ self.factors.T
+            covariance = torch.linalg.inv(precision)
+            scores.append(level * covariance @ (precise @ one))
+            spreads.append(((covariance @ self.factors) * self.factors).sum(0))
+        found = torch.stack(scores) @ self.factors, torch.stack(spreads)
+        return tuple(self._spread_out(part).view_as(noisy) for part in found)
+
+    def _spread_out(self, reached):
+        """What the factors' latents have (..., places) -> the same among all latents (..., latent), 0 elsewhere."""
+        everywhere = reached.new_zeros(*reached.shape[:-1], self.variance.numel())
+        everywhere[..., self.places] = reached
+        return everywhere
