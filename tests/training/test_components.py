@@ -134,8 +134,10 @@ def test_diffusion_knows_the_statistics_of_its_latents(micro_shop):
     x = network.statistics.standardise(latents, categories)
     assert torch.allclose(network.statistics.restore(x, categories), latents, atol=1e-4)
     assert x.mean().abs() < 1e-4
-    # the denoiser is released in half precision
-    assert torch.allclose(network.denoiser.prior.variance, network.statistics.residual_variance, rtol=1e-3)
+    # the denoiser is released in half precision; a latent keeps some variance of its own whatever factors explain
+    ratio = network.denoiser.prior.total_variance / network.statistics.residual_variance
+    assert ratio.min() > 0.99 and ratio.max() < 1.1
+    assert network.denoiser.prior.factors.abs().max() > 0
 
 
 def test_post_processor_and_segmenter_answer_on_whole_bodies(micro_shop, tiny_people):
