@@ -21,7 +21,7 @@ def results_of_run(folder: Path) -> dict[Path, Path]:
 
     Raises InputError where there is no run, or where a notebook stopped on an error.
     """
-    executed = sorted((folder / "executed").glob("*.ipynb"))
+    executed = sorted((folder / "executed").glob("[!.]*.ipynb"))  # one that is running begins with a dot
     if failed := [path for path in executed if path.name.endswith(".failed.ipynb")]:
         raise InputError(f"{failed[0]}: this notebook failed; run it again before the book shows the run")
     if not executed:
