@@ -269,10 +269,19 @@ def load_profile(name_or_path: str | Path, overrides: dict | None = None) -> Pro
         raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of settings")
+    return _validated(_merge(content, overrides or {}), str(path))
+
+
+def changed(profile: Profile, overrides: dict) -> Profile:
+    """A profile with nested settings replaced. Raises InputError in one line."""
+    return _validated(_merge(profile.model_dump(mode="json"), overrides), f"profile {profile.name}, changed")
+
+
+def _validated(content: dict, where: str) -> Profile:
     try:
-        return Profile.model_validate(_merge(content, overrides or {}))
+        return Profile.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from None
+        raise InputError(f"{where}: {first_problem(error)}") from None
 
 
 def first_problem(error: ValidationError) -> str:
