@@ -48,7 +48,7 @@ def study(out, micro_profile, micro_shop, tiny_people, monkeypatch):
 def test_gallery_has_everybody_and_marks_what_was_never_taught(study, out):
     given = {"ages_years": [40, 99], "heights_cm": {"female": 160.0}, "builds_bmi": {"medium": 25.0}}
     names, metrics = study("17_show_gallery", **given)
-    assert Cohort.open(out / "cohorts" / "gallery").subjects == ["female-40-medium", "female-99-medium"]
+    assert Cohort.open(out / "cohorts" / "gallery").subjects == ["female-40-medium-s0", "female-99-medium-s0"]
     assert names["asked"].at["female-99-medium", "extrapolation"]
     assert metrics["bodies"].value == 2 and metrics["extrapolations"].value >= 1
     assert (out / "figures" / "17_gallery.svg").stat().st_size > 10_000
