@@ -40,8 +40,10 @@ class JointLatentDiffusion(nn.Module):
     def fit_statistics(self, latents: Tensor, categories: Tensor) -> None:
         """Learn mean and scale of training latents (n, channel, x, y, z) of people of these categories (n, 4)."""
         self.statistics.fit(latents, categories)
-        standardised = self.statistics.standardise(latents, categories)
-        self.denoiser.prior.fit(standardised, self.statistics.residual_variance)
+        prior = self.denoiser.prior
+        with_factors = latents if len(prior.factors) else latents[:0]  # a copy of all latents only where it is needed
+        standardised = self.statistics.standardise(with_factors, categories[: len(with_factors)])
+        prior.fit(standardised, self.statistics.residual_variance)
 
     def split(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Joint latents (batch, channel, x, y, z) -> those of the image and those of the label map."""

@@ -7,9 +7,8 @@ import scipy.sparse as sparse
 
 from vctlib.sources.phantom.geometry import cross, frame, rotation, unit
 from vctlib.sources.phantom.kinematics import blend_matrix, forward_kinematics, skin
-from vctlib.sources.phantom.template import Template
+from vctlib.sources.phantom.template import ARM_JOINTS, Template
 
-PARTS = ("upperarm", "lowerarm", "wrist", "metacarpal", "finger")  # how names of an arm's joints begin
 KEPT_CURL, KEPT_THUMB = 0.35, 0.10  # share of the template's bend towards the palm that fingers and thumb keep; choices
 HAND_STRIDE = 5  # of a hand's vertices every fifth tells where it lies
 
@@ -37,7 +36,7 @@ class Arm:
         sample = np.flatnonzero(own & template.in_region("lowerarm"))
         sample = np.concatenate([sample, np.flatnonzero(hand)[::HAND_STRIDE]])
         names = enumerate(template.joint_names)
-        chain = np.array([i for i, name in names if name.startswith(PARTS) and name.endswith(f".{suffix}")])
+        chain = np.array([i for i, name in names if name.startswith(ARM_JOINTS) and name.endswith(f".{suffix}")])
         place = np.full(len(joints), -1)
         place[chain] = np.arange(len(chain))
         # What belongs to the shoulder too hardly touches the trunk: it counts as the first joint's.

@@ -20,10 +20,8 @@ PROSTATE_ML, PROSTATE_ML_PER_YEAR, PROSTATE_GROWS_FROM, PROSTATE_SPREAD = 20.0, 
 UTERUS_ML, UTERUS_OLD_ML, UTERUS_SPREAD = 75.0, 40.0, 0.25  # before and after 52 years; 80 g: icrp89
 OVARY_ML = ((25, 35, 45, 55, 65, 75), (6.6, 6.1, 4.8, 2.6, 2.1, 1.8))  # of one by age, years
 OVARY_SPREAD, VESICLES_ML, VESICLES_SPREAD, ASYMMETRY = 0.35, 6.45, 0.40, 0.15  # spreads of logarithms
-PERINEUM_MM = {
-    "male": 46.0,
-    "female": 18.0,
-}  # from the perineum up to what counts as the hips' level; choices
+# From the perineum up to what counts as the hips' level; choices.
+PERINEUM_MM = {"male": 46.0, "female": 18.0}
 
 
 def paint_pelvic_organs(canvas: Canvas, landmarks: Landmarks, cavity: Cavity) -> None:

@@ -92,8 +92,8 @@ def _free_neck(template: Template, vertices: np.ndarray, joints: np.ndarray) -> 
     low, high = (joints[template.joint_index[name], 2] for name in ("neck01", "head"))
     up = (vertices[:, 2] - low) / (high - low)
     half_width = np.interp(up, *NECK_HALF_WIDTHS) * (high - low) / NECK_LENGTH_MM
-    trunk = (1 - template.head_weight - template.arm_weight) * np.clip(1 + (up - NECK_HALF_WIDTHS[0][0]) / 0.3, 0, 1)
-    beyond = np.maximum(np.abs(vertices[:, 0]) - half_width, 0) * trunk
+    follows = (1 - template.head_weight - template.arm_weight) * np.clip(1 + (up - NECK_HALF_WIDTHS[0][0]) / 0.3, 0, 1)
+    beyond = np.maximum(np.abs(vertices[:, 0]) - half_width, 0) * follows
     drawn_in = vertices.copy()
     drawn_in[:, 0] -= np.sign(vertices[:, 0]) * 0.8 * beyond
     return drawn_in
