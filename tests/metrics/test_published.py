@@ -9,7 +9,11 @@ from pybtex.database import parse_file
 
 from vctlib.anatomy import PAPER16
 from vctlib.measure.published import ORGAN_G_PER_ML, classes_without, muscle_bands, quantities, read_published
-from vctlib.metrics.published import beside_published
+from vctlib.metrics.published import agreement, beside_published, difference_at_same_ages
+from vctlib.sources.phantom.abdominal_organs import KIDNEY_ML, LIVER_ML, SPLEEN_ML
+from vctlib.sources.phantom.brain import BRAIN_ML
+from vctlib.sources.phantom.composition import CONSTANTS
+from vctlib.sources.phantom.thoracic_organs import HEART_ML
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +44,29 @@ def test_ratios_by_hand(table):
     assert ratio(rows, "muscle_mass_kg", "male", "janssen2000")["ours"] == pytest.approx(0.384 * 90)
     assert ratio(rows, "lungs_mass_g", "female", "icrp89")["ours"] == pytest.approx(300 * 0.2)
     assert ratio(rows, "prostate_mass_g", "male", "icrp89")["n"] == 2
+
+
+def test_agreement_is_counted_for_inputs_and_for_the_others():
+    rows = pd.DataFrame({"role": ["input", "input", "independent", "independent"], "ratio": [0.81, 1.3, 1.2, np.nan]})
+    assert agreement(rows) == {"input": (1, 2), "independent": (1, 1)}
+
+
+def test_what_the_phantoms_are_told_is_an_input():
+    """The numbers stand in the code that paints the organ; a source beside is independent."""
+    told = read_published().query("role == 'input'")
+    assert abs(sum(LIVER_ML.values()) / 2 - told.query("source == 'kromrey2018'")["value"].item()) < 1
+    assert abs(sum(SPLEEN_ML.values()) / 2 - told.query("source == 'prassopoulos1997'")["value"].item()) < 1
+    for sex in ("male", "female"):
+        own = told[told["sex"] == sex].set_index("quantity")["value"]
+        assert (own["brain_volume_ml"], own["kidney_volume_ml"]) == (BRAIN_ML[sex], sum(KIDNEY_ML[sex]))
+        assert HEART_ML[sex] * 1.06 == pytest.approx(own["heart_mass_g"], rel=1e-3)
+        assert CONSTANTS[sex].reference_muscle_kg == own["muscle_mass_kg"]
+
+
+def test_difference_at_the_same_ages_by_hand():
+    theirs = np.array([[25, 80.0], [28, 90.0], [55, 100.0]])
+    assert difference_at_same_ages(np.array([[21, 86.0], [59, 99.0], [50, 101.0]]), theirs) == pytest.approx(1 / 3)
+    assert np.isnan(difference_at_same_ages(np.array([[35, 86.0]]), theirs))
 
 
 def test_full_bladders_are_counted(table):

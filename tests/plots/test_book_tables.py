@@ -100,6 +100,7 @@ def test_published_values_stand_beside_ours_with_their_source():
                 "low": 1.0,
                 "high": 1.1,
                 "source": "icrp89",
+                "role": "independent",
                 "about": "without blood",
             },
             {"quantity": "muscle_percent", "sex": "female", "n": 0, "ours": np.nan, "published": 30.6}
@@ -109,6 +110,7 @@ def test_published_values_stand_beside_ours_with_their_source():
                 "low": np.nan,
                 "high": np.nan,
                 "source": "janssen2000",
+                "role": "input",
                 "about": "MRI",
             },
         ]
@@ -116,4 +118,5 @@ def test_published_values_stand_beside_ours_with_their_source():
     first, second = published_table(ratios).to_dict("records")
     assert first["Ratio [95% CI]"] == "1.05 [1.00, 1.10]" and first["Published (SD)"] == "1800.0"
     assert first["Source"] == "{cite:t}`icrp89`; without blood"
-    assert second["Published (SD)"] == "30.6 (5.5)" and second["Phantoms"] == DASH
+    assert second["Published (SD)"] == "30.6 (5.5)" and second["Ours"] == DASH
+    assert (first["Role"], second["Role"]) == ("independent", "input")

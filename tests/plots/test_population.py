@@ -24,11 +24,22 @@ def test_published_band_spans_one_sd_to_either_side():
 
 def test_ratios_stand_where_they_belong():
     rows = pd.DataFrame(
-        {"quantity": ["a", "b"], "sex": "male", "source": "x", "ratio": [0.5, np.nan], "low": 0.4, "high": 0.6}
+        {
+            "quantity": ["a", "b", "c"],
+            "sex": "male",
+            "source": "x",
+            "ratio": [0.5, np.nan, 2.0],
+            "low": 0.4,
+            "high": 2.1,
+        }
+        | {"role": ["independent", "input", "input"]}
     )
     ax = ratio_chart(rows).axes[0]
-    assert ax.get_xscale() == "log" and len(ax.get_yticks()) == 1
-    assert any(line.get_xdata()[0] == 0.5 for line in ax.lines if len(line.get_xdata()) == 1)
+    assert ax.get_xscale() == "log" and len(ax.get_yticks()) == 2
+    filled = {
+        line.get_xdata()[0]: line.get_markerfacecolor() != "white" for line in ax.lines if len(line.get_xdata()) == 1
+    }
+    assert filled == {0.5: True, 2.0: False}  # what was put in is a ring
 
 
 def test_bars_are_the_values_and_missing_ones_leave_gaps():

@@ -1,8 +1,10 @@
 """Organs and tissues of a cohort beside what others have published, sex by sex.
 
 `vctlib/data/published_values.csv` has one row a value: quantity, sex (male, female, both), statistic (mean, median),
-value, sd, n, source (a key of book/references.bib), about. Reference adults of icrp89 are single people of 176 and
-163 cm, and their organs are weighed without blood unless `about` says otherwise: a living organ in CT is larger.
+value, sd, n, source (a key of book/references.bib), role, about. Role `input`: the phantoms are told this very number,
+so that agreement shows no more than that they are painted as told; `independent`: they are not. Reference adults of
+icrp89 are single people of 176 and 163 cm, and their organs are weighed without blood unless `about` says otherwise: a
+living organ in CT is larger.
 """
 
 from pathlib import Path
@@ -12,6 +14,7 @@ import pandas as pd
 
 from vctlib.anatomy import AIR_HU, PAPER16
 
+ROLES = ("input", "independent")
 TABLE = Path(__file__).parents[1] / "data" / "published_values.csv"
 ORGAN_G_PER_ML = 1.05  # liver, spleen, kidney, heart, brain: 1.04 to 1.06 in icru44
 LOBES = ("lung_upper_lobes", "lung_middle_lobe", "lung_lower_lobes")

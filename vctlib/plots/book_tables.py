@@ -140,10 +140,11 @@ def published_table(ratios: pd.DataFrame) -> pd.DataFrame:
                 "Quantity": row["quantity"].replace("_", " "),
                 "Sex": row["sex"],
                 "n": _number(row["n"], 0),
-                "Phantoms": _number(row["ours"], 1),
+                "Ours": _number(row["ours"], 1),
                 "Published (SD)": _number(row["published"], 1)
                 + ("" if pd.isna(row["published_sd"]) else f" ({_number(row['published_sd'], 1)})"),
                 "Ratio [95% CI]": interval,
+                "Role": row["role"],
                 "Source": f"{{cite:t}}`{row['source']}`; {row['about']}",
             }
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from vctlib.plots.style import COLOURS, PAGE_WIDTH
 
@@ -64,18 +65,25 @@ def over_age(
 
 
 def ratio_chart(rows: pd.DataFrame) -> Figure:
-    """Ratios to published values (columns of `metrics.published.beside_published`) with intervals, on a log axis."""
+    """Ratios to published values (columns of `metrics.published.beside_published`) with intervals, on a log axis.
+
+    What the phantoms are told (role `input`) is a ring, what they are not a dot.
+    """
     rows = rows[rows["ratio"] > 0].reset_index(drop=True)
     figure, ax = plt.subplots(figsize=(0.8 * PAGE_WIDTH, 0.9 + 0.2 * len(rows)))
     for place, row in rows.iterrows():
         colour = SEX_COLOURS[row["sex"]]
         if np.isfinite(row["low"]) and row["low"] > 0:
             ax.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1.4)
-        ax.plot(row["ratio"], place, marker="o", color=colour, markersize=4.5)
+        inside = "white" if row["role"] == "input" else colour
+        ax.plot(row["ratio"], place, marker="o", color=colour, markerfacecolor=inside, markersize=5)
     names = [f"{r.quantity.replace('_', ' ')}, {r.sex} ({r.source})" for r in rows.itertuples()]
     ax.set_yticks(range(len(rows)), names, fontsize=7.5)
     ax.invert_yaxis()
     _log_ratio(ax)
+    style = {"marker": "o", "linestyle": "", "color": "black", "markersize": 5}
+    marks = [Line2D([], [], **style), Line2D([], [], **style, markerfacecolor="white")]
+    ax.legend(marks, ["independent", "input of the phantoms"], loc="lower right")
     return figure
 
 
