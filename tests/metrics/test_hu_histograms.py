@@ -8,7 +8,9 @@ from vctlib.metrics.hu_histograms import (
     band_percent,
     hu_histogram,
     hu_histograms,
+    peak_hu,
     total_variation,
+    valley_percent,
     wasserstein_hu,
 )
 from vctlib.metrics.partial_scans import DENSITY_BANDS
@@ -31,6 +33,18 @@ def test_bands_share_out_all_bins():
     everything = np.full((1, N_BINS), 1 / N_BINS)
     assert sum(band_percent(everything, band)[0] for band in DENSITY_BANDS) == pytest.approx(100)
     assert band_percent(group(-100, -100, 40, 1000), "fat") == pytest.approx(50)
+
+
+def test_peaks_lie_where_most_voxels_are_and_between_bins():
+    soft = np.random.default_rng(0).normal((-108, 33), (15, 12), (40_000, 2)).ravel()
+    people = hu_histograms([(soft, np.ones(soft.shape, bool))])
+    assert peak_hu(people, "fat") == pytest.approx(-108, abs=3) and peak_hu(people, "lean") == pytest.approx(33, abs=3)
+    even = group(25, 35, 35, 45)  # as high on both sides of the peak
+    assert peak_hu(even, "lean") == pytest.approx(MIDDLE[np.abs(MIDDLE - 35).argmin()])
+
+
+def test_the_valley_is_between_fat_and_soft_tissue():
+    assert valley_percent(group(-100, -20, 40, 40)) == pytest.approx(25) and valley_percent(group(-50, 10)) == 0
 
 
 def test_total_variation_by_hand():

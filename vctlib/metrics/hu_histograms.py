@@ -8,13 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 from scipy import stats
 
-from vctlib.anatomy import HU_RANGE
+from vctlib.anatomy import HU_RANGE, Window
 from vctlib.metrics.partial_scans import DENSITY_BANDS
 
 BIN_HU = 10.0
 EDGES = np.append(np.arange(HU_RANGE.low, HU_RANGE.high, BIN_HU), np.inf)  # the last bin takes all that is denser
 MIDDLE = EDGES[:-1] + BIN_HU / 2
 N_BINS = len(MIDDLE)
+VALLEY_HU = Window(-40.0, 0.0)  # between the peaks of fat and of soft tissue; a choice
 
 
 def hu_histogram(hu: np.ndarray, body: np.ndarray) -> np.ndarray:
@@ -38,6 +39,22 @@ def in_band(band: str) -> np.ndarray:
 def band_percent(histograms: np.ndarray, band: str) -> np.ndarray:
     """Percent of each person's (people, `N_BINS`) body that lies in a band: (people,)."""
     return 100 * histograms[:, in_band(band)].sum(axis=1)
+
+
+def valley_percent(histograms: np.ndarray) -> np.ndarray:
+    """Percent of each person's (people, `N_BINS`) body in `VALLEY_HU`, where fat and soft tissue meet: (people,)."""
+    return 100 * histograms[:, (MIDDLE >= VALLEY_HU.low) & (MIDDLE < VALLEY_HU.high)].sum(axis=1)
+
+
+def peak_hu(histograms: np.ndarray, band: str) -> float:
+    """HU at which a band of a group's mean histogram (people, `N_BINS`) is highest, between bins by a parabola."""
+    mean, bins = histograms.mean(axis=0), np.flatnonzero(in_band(band))
+    top = bins[mean[bins].argmax()]
+    if top in (0, N_BINS - 1):
+        return float(MIDDLE[top])
+    before, here, after = mean[top - 1 : top + 2]
+    curved = before - 2 * here + after
+    return float(MIDDLE[top] + BIN_HU * np.clip((before - after) / (2 * curved) if curved else 0.0, -0.5, 0.5))
 
 
 def total_variation(first: np.ndarray, second: np.ndarray) -> float:

@@ -7,6 +7,7 @@ cannot tell. Source: heusel2017; lopezpaz2017 (classifier two-sample tests); clo
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,14 @@ from sklearn.preprocessing import StandardScaler
 
 from vctlib.measure.outline import UNITS, outline_sizes
 from vctlib.metrics.frechet import FrechetDistance, at_same_n, real_to_real
-from vctlib.metrics.hu_histograms import band_percent, hu_histograms, total_variation, wasserstein_hu
+from vctlib.metrics.hu_histograms import (
+    band_percent,
+    hu_histograms,
+    peak_hu,
+    total_variation,
+    valley_percent,
+    wasserstein_hu,
+)
 from vctlib.metrics.intervals import Estimate, bootstrap
 from vctlib.metrics.partial_scans import DENSITY_BANDS
 from vctlib.metrics.realism import PLANES, plane_features
@@ -125,6 +133,12 @@ def _intensities(real, phantoms, enough: bool, draws: int, n_resamples: int, see
         for side, group in (("real", real), ("phantoms", phantoms)):
             share = band_percent(group, band)
             rows[f"{band}_percent_{side}"] = bootstrap(np.mean, share, n_resamples=n_resamples) if enough else NOTHING
+    for side, group in (("real", real), ("phantoms", phantoms)):
+        valley = valley_percent(group)
+        rows[f"valley_percent_{side}"] = bootstrap(np.mean, valley, n_resamples=n_resamples) if enough else NOTHING
+        for band in ("fat", "lean"):
+            peak = bootstrap(partial(peak_hu, band=band), group, n_resamples=n_resamples) if enough else NOTHING
+            rows[f"{band}_peak_hu_{side}"] = peak
     for name, statistic in statistics.items():
         both = bootstrap(statistic, real, phantoms, n_resamples=n_resamples, seed=seed) if enough else NOTHING
         rows |= {name: both, f"{name}_floor": floor_of(statistic, real, draws, seed) if enough else NOTHING}
