@@ -1,15 +1,21 @@
 """The cut around the neck: found by anatomy, the same for every position, voxel size and field of view."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from vctlib.anatomy import AIR_HU
 from vctlib.errors import InputError
-from vctlib.sources.neck import CutRule, cut_at_neck, cut_cohort, cut_patients, neck_slice
+from vctlib.sources.neck import NECK_BELOW_JAW_MM, CutRule, cut_at_neck, cut_cohort, cut_patients, neck_slice
 from vctlib.sources.real_ct import read_open_kbp_patients
 
 NECK_MM, CROWN_MM = 240.0, 460.0  # heights of the thinnest place and of the crown above the lowest slice
-RULE = CutRule(above_mm=120, below_mm=100, width_mm=400, depth_mm=300)
+RULE = CutRule("outline", above_mm=120, below_mm=100, width_mm=400, depth_mm=300)
+BY_JAW = CutRule("jaw", above_mm=120, below_mm=100, width_mm=400, depth_mm=300)
+
+
+JAW_MM = 260.0  # of the lowest slice of the lower jaw
 
 
 def person(spacing=5.0, shift=(0, 0), cut_below=0.0, table=False):
@@ -30,6 +36,12 @@ def person(spacing=5.0, shift=(0, 0), cut_below=0.0, table=False):
     kept = z > cut_below
     affine = np.diag([spacing] * 3 + [1.0])
     return hu[:, :, kept], affine
+
+
+def jaw(hu, affine, lowest_mm=JAW_MM, cut_below=0.0):
+    """The lower jaw of a `person`: the body from a height up for 60 mm."""
+    z = affine[2, 2] * (np.arange(hu.shape[2]) + 0.5) + cut_below
+    return (hu > -500) & (z > lowest_mm) & (z < lowest_mm + 60)
 
 
 def test_neck_is_the_thinnest_place_above_the_shoulders():
@@ -67,18 +79,48 @@ def test_what_a_scan_does_not_show_is_said():
         cut_at_neck(hu[:, :, : round(230 / 5)], affine, 5.0, RULE)
 
 
+@pytest.mark.parametrize("lowest_mm", [240.0, 260.0, 275.0])
+def test_the_cut_hangs_on_the_jaw_wherever_the_body_is_thinnest(lowest_mm):
+    hu, affine = person()
+    marks = jaw(hu, affine, lowest_mm)
+    cut = cut_at_neck(hu, affine, 5.0, BY_JAW, marks)
+    first = (lowest_mm - NECK_BELOW_JAW_MM - BY_JAW.below_mm) / 5
+    expected = (hu > -500)[:, :, round(first) : round(first) + 44].sum(axis=(0, 1))
+    narrow = expected < 1500  # slices; shoulders are wider than the box
+    np.testing.assert_array_equal(cut.body.sum(axis=(0, 1))[narrow], expected[narrow])
+    assert narrow.sum() > 25
+    assert cut.jaw_above_mm == pytest.approx(lowest_mm - NECK_MM, abs=5)
+    assert cut_at_neck(hu, affine, 5.0, RULE, marks).jaw_above_mm == cut.jaw_above_mm
+
+
+def test_a_jaw_that_nobody_labelled_is_said():
+    hu, affine = person()
+    for marks in (None, np.zeros(hu.shape, bool)):
+        with pytest.raises(InputError, match="jaw is not labelled"):
+            cut_at_neck(hu, affine, 5.0, BY_JAW, marks)
+        assert np.isnan(cut_at_neck(hu, affine, 5.0, RULE, marks).jaw_above_mm)
+
+
 def test_people_whom_the_rule_does_not_fit_are_left_out():
     class Few:
         subjects = ["a", "b", "c"]
+        info = SimpleNamespace(labels={133: "mandible"})
 
         def ct(self, subject):
             return person(cut_below=200.0) if subject == "b" else person()
 
-    assert [len(cut_cohort(Few(), 5.0, RULE, n)) for n in (1, 2, 3)] == [1, 2, 2]
+        def labels(self, subject):
+            return 133 * jaw(*self.ct(subject), cut_below=200.0 * (subject == "b")).astype(np.uint8)
+
+    for rule in (RULE, BY_JAW):
+        assert [len(cut_cohort(Few(), 5.0, rule, n)) for n in (1, 2, 3)] == [1, 2, 2]
 
 
 def test_patients_show_the_neck_in_its_place(data_dir):
-    cuts = cut_patients(read_open_kbp_patients(6), 5.0, CutRule())
+    patients = read_open_kbp_patients(6)
+    by_jaw = cut_patients(patients, 5.0, CutRule())
+    assert len(by_jaw) >= 4 and all(abs(cut.jaw_above_mm) <= 50 for cut in by_jaw)
+    cuts = cut_patients(patients, 5.0, CutRule("outline"))
     assert len(cuts) >= 5 and len({cut.hu.shape for cut in cuts}) == 1
     for cut in cuts:
         area = cut.body.sum(axis=(0, 1)) * 0.25  # cm2

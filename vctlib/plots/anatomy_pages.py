@@ -82,7 +82,7 @@ def beside_each_other(
     groups: Mapping[str, Sequence[np.ndarray]],
     *,
     spacing_mm: Sequence[float],
-    n: int = 8,
+    n: int = 4,
     planes: Sequence[Plane] = PLANES,
 ) -> Figure:
     """The first `n` people of each group, a row for each group and plane, through the middle of the neck's box.
