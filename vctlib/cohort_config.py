@@ -1,8 +1,8 @@
 """What a profile says of the reference cohort and of the scanner that looks at it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
 Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -43,3 +43,18 @@ class CohortConfig(Strict):
     grid: Triple  # voxels (x, y, z)
     scanner: ScannerConfig | None  # None leaves the CT simulation out
     conditions: Literal["none", "published"] | dict[Condition, Fraction] = "none"  # of phantoms; published: by age
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _of_known_names(cls, conditions):
+        """Name what there is, where a name is wrong: pydantic would speak of both kinds of value at once."""
+        names = get_args(Condition)
+        if isinstance(conditions, dict):
+            if unknown := [name for name in conditions if name not in names]:
+                raise ValueError(f"no condition is named {unknown[0]!r}; there are: {', '.join(names)}")
+            for name, rate in conditions.items():
+                if not isinstance(rate, int | float) or not 0 <= rate <= 1:
+                    raise ValueError(f"the rate of {name} is {rate!r}; it must be a number from 0 to 1")
+        elif conditions not in ("none", "published"):
+            raise ValueError(f"must be none, published, or a rate from 0 to 1 for any of: {', '.join(names)}")
+        return conditions

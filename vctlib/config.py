@@ -272,7 +272,17 @@ def load_profile(name_or_path: str | Path, overrides: dict | None = None) -> Pro
     try:
         return Profile.model_validate(_merge(content, overrides or {}))
     except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from None
+        wrong = f"the overrides of {path.name}" if overrides and _is_profile(content) else path
+        raise InputError(f"{wrong}: {first_problem(error)}") from None
+
+
+def _is_profile(content: dict) -> bool:
+    """Whether a file's settings are right as they stand, so that overrides are to blame."""
+    try:
+        Profile.model_validate(content)
+    except ValidationError:
+        return False
+    return True
 
 
 def first_problem(error: ValidationError) -> str:
@@ -284,4 +294,4 @@ def first_problem(error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"missing key {place!r}"
     more = len(error.errors()) - 1
-    return f"{place}: {problem['msg']}" + (f" (and {more} more)" if more else "")
+    return f"{place}: {problem['msg'].removeprefix('Value error, ')}" + (f" (and {more} more)" if more else "")
