@@ -105,6 +105,7 @@ def test_starts_without_anything_heavy():
         (["notebook", "nope"], "no such notebook"),
         (["notebook", "01_make_reference_cohort", "-p", "sead", "1"], "no parameter 'sead'"),
         (["notebook", "01_make_reference_cohort", "-p", "flag", "perhaps"], "parameter 'flag' must be bool"),
+        (["notebook", "01_make_reference_cohort", "-p", "profile", "nope"], "no profile 'nope'"),
         (["data", "fetch", "nope"], "no entry 'nope'"),
         (["data", "fetch"], "--all"),
         (["book", "--profile", "smoke"], "vct run --profile smoke"),
@@ -116,6 +117,7 @@ def test_a_mistake_is_one_line_and_exit_status_2(repository, arguments, complain
     done = vct(*arguments, cwd=repository)
     assert done.returncode == 2 and complaint in done.stderr
     assert done.stderr.startswith("vct: ") and done.stderr.count("\n") == 1 and done.stdout == ""
+    assert not (repository / "runs" / "nope").exists()  # nothing is made for a profile that is none
 
 
 def test_click_speaks_for_wrong_usage():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vctlib.commands import progress
+from vctlib.config import load_profile
 from vctlib.errors import InputError
 from vctlib.manifest import REPOSITORY
 from vctlib.parameters import declared_parameters, parse_parameters
@@ -41,11 +42,15 @@ def run_one(given: str, output: str | None, texts: Mapping[str, str]) -> Path:
 
 
 def default_output(notebook: Path, texts: Mapping[str, str]) -> Path:
-    """<out>/executed/<name>.ipynb; `out` is the notebook's own, by default runs/<profile>."""
+    """<out>/executed/<name>.ipynb; `out` is the notebook's own, by default runs/<profile>.
+
+    Raises InputError for a profile that is none, before a folder is made for it.
+    """
     declared = declared_parameters(notebook, read_cells(notebook))
     given = parse_parameters(notebook, declared, texts)
     own = declared["profile"].default if "profile" in declared else "none"
-    folder = given.get("out") or Path("runs", Path(str(given.get("profile") or own)).stem)
+    name = load_profile(given.get("profile") or own).name if "profile" in declared else own
+    folder = given.get("out") or Path("runs", name)
     return REPOSITORY / folder / "executed" / notebook.name
 
 
