@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from vctlib.config import load_profile
+
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FETCHED = {"script": ("src",), "img": ("src", "srcset"), "link": ("href",), "iframe": ("src",), "source": ("src",)}
@@ -128,3 +130,26 @@ def test_formula_appears_without_network(formula_page, tmp_path):
         each["url"] for each in asked if "url" in each and each.get("initiator", "").startswith(("file:", "null"))
     ]
     assert not outside(by_page)
+
+
+def test_examples_of_overrides_are_valid():
+    """What the page tells to change can be changed: the settings are read as the notebook would."""
+    page = (ROOT / "book" / "running.md").read_text()
+    examples = [yaml.safe_load(text) for text in re.findall(r"-y '(.*?)'", page, re.DOTALL)]
+    changed = [load_profile(example["profile"], example["overrides"]) for example in examples]
+    assert any(profile.cohort.conditions != "none" and profile.cohort.scanner.three_scans for profile in changed)
+    assert any(profile.cohort.spacing_mm[0] == 4 for profile in changed)
+
+
+def test_the_table_of_profiles_says_what_the_profiles_say():
+    page = (ROOT / "book" / "running.md").read_text()
+    table = page[page.index(":name: tab-profiles") :].split(":::")[0]
+    rows = [[cell.strip() for cell in re.split(r"\n  - ", row)] for row in table.split("\n* - ")[1:]]
+    cells = {row[0]: row[1:] for row in rows}
+    for column, name in enumerate(("smoke", "laptop", "gpu", "paper")):
+        profile = load_profile(name)
+        assert cells["people"][column].split()[0] == str(profile.cohort.n_people)
+        assert cells["compression along each axis"][column] == str(profile.compression)
+        assert cells["diffusion"][column].split()[-2:] == [str(profile.synthesis.steps), "steps"]
+        sizes = (profile.trial.n_train, profile.trial.n_test, profile.trial.n_test)
+        assert cells["trial: training, ID, OOD (at most)"][column] == ", ".join(map(str, sizes))
