@@ -39,6 +39,10 @@ def test_peaks_lie_where_most_voxels_are_and_between_bins():
     soft = np.random.default_rng(0).normal((-108, 33), (15, 12), (40_000, 2)).ravel()
     people = hu_histograms([(soft, np.ones(soft.shape, bool))])
     assert peak_hu(people, "fat") == pytest.approx(-108, abs=3) and peak_hu(people, "lean") == pytest.approx(33, abs=3)
+    rng = np.random.default_rng(1)
+    flank = np.concatenate([rng.normal(-105, 10, 50_000), rng.normal(20, 40, 950_000)])  # higher at -40 than at -105
+    assert peak_hu(hu_histograms([(flank, np.ones(flank.shape, bool))]), "fat") == pytest.approx(-105, abs=6)
+    assert np.isnan(peak_hu(group(500), "fat"))
     even = group(25, 35, 35, 45)  # as high on both sides of the peak
     assert peak_hu(even, "lean") == pytest.approx(MIDDLE[np.abs(MIDDLE - 35).argmin()])
 

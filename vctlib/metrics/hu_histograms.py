@@ -47,11 +47,17 @@ def valley_percent(histograms: np.ndarray) -> np.ndarray:
 
 
 def peak_hu(histograms: np.ndarray, band: str) -> float:
-    """HU at which a band of a group's mean histogram (people, `N_BINS`) is highest, between bins by a parabola."""
-    mean, bins = histograms.mean(axis=0), np.flatnonzero(in_band(band))
-    top = bins[mean[bins].argmax()]
-    if top in (0, N_BINS - 1):
-        return float(MIDDLE[top])
+    """HU of the highest peak of a group's mean histogram (people, `N_BINS`) in a band, between bins by a parabola.
+
+    A peak is no lower than both its neighbours: the rise towards another band's peak is none. NaN where there is none.
+    """
+    mean = histograms.mean(axis=0)
+    peaks = in_band(band) & (mean > 0)
+    peaks[1:-1] &= (mean[1:-1] >= mean[:-2]) & (mean[1:-1] >= mean[2:])
+    peaks[[0, -1]] = False
+    if not peaks.any():
+        return float("nan")
+    top = int(np.where(peaks, mean, -1).argmax())
     before, here, after = mean[top - 1 : top + 2]
     curved = before - 2 * here + after
     return float(MIDDLE[top] + BIN_HU * np.clip((before - after) / (2 * curved) if curved else 0.0, -0.5, 0.5))
