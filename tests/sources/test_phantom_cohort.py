@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from vctlib.anatomy import TOTAL, ids_of
 from vctlib.errors import InputError
@@ -236,6 +237,18 @@ def _square(number: int) -> int:
     if number < 0:
         os._exit(9)
     return number**2
+
+
+def _blas_threads(_) -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("n_items", [1, 2])
+def test_linear_algebra_has_one_thread_wherever_the_work_is_done(n_items):
+    """The last digits of a phantom depend on the number: a person who is alone left over must come out the same."""
+    with threadpool_limits(2, user_api="blas"):
+        assert all(threads == {1} for _, threads in run_in_processes(_blas_threads, range(n_items), n_workers=2))
+        assert _blas_threads(None) == {2}
 
 
 def test_processes_return_every_item_and_report_a_killed_worker():

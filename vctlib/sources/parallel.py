@@ -51,7 +51,9 @@ def run_in_processes(
         for number, item in enumerate(items):
             if number and deadline is not None and time.monotonic() > deadline:
                 return
-            yield item, work(item)
+            with threadpool_limits(1, user_api="blas"):  # as in a worker: with more threads, last digits differ
+                result = work(item)
+            yield item, result
         return
     # Forked workers start at once and run in notebooks and scripts alike. They only use NumPy and SciPy, whose thread
     # pools survive a fork; macOS has libraries that do not, and gets fresh processes.
