@@ -101,19 +101,55 @@ def organ_table(summary: pd.DataFrame, *, beside_paper: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def frechet_by_plane(realism: pd.DataFrame) -> pd.DataFrame:
-    """Fréchet distances with a row a plane: reference halves, reconstructed and synthetic against the reference, n."""
-    wide = realism.pivot(index="plane", columns="pair", values="distance")
-    names = {
-        "reference_to_itself": "Reference to itself",
-        "reconstructed_to_reference": "Reconstructed to reference",
-        "synthetic_to_reference": "Synthetic to reference",
-    }
+def frechet_by_plane(realism: pd.DataFrame, floor: str = "reference") -> pd.DataFrame:
+    """Fréchet distances as Table A4 lays them out: a row for each region and plane, an arm's distance [95% CI] beside
+    how many times the floor that is. The floor, an arm of other reference people, comes first.
+
+    realism: from `metrics.realism.realism_table`.
+    """
     rows = []
-    for plane, group in realism.groupby("plane", sort=False):
-        row = {"Plane": plane, "n a side": str(group["n"].iloc[0])}
-        rows.append(row | {label: _number(wide.at[plane, pair], 2) for pair, label in names.items()})
+    for (region, plane), group in realism.groupby(["region", "plane"], sort=False):
+        cells = group.set_index(["measure", "arm"]).sort_index()
+        row = {"Region": words(region), "Plane": plane, "n": str(group["n"].min())}
+        row["Floor [95% CI]"] = _interval(cells.loc[("frechet", floor)], 2)
+        for arm in group["arm"].unique():
+            if arm != floor:
+                row[f"{words(arm)} [95% CI]"] = _interval(cells.loc[("frechet", arm)], 2)
+                row[f"{words(arm)} / floor"] = _number(cells.loc[("frechet_over_floor", arm)]["value"], 1)
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+def realism_by_region(realism: pd.DataFrame) -> pd.DataFrame:
+    """The other measures of `metrics.realism.realism_table`, means over the planes: a row for each region and arm."""
+    digits = {"kernel": 3, "precision": 2, "recall": 2, "density": 2, "coverage": 2}
+    rows = []
+    means = realism[realism["plane"] == "average"]
+    for (region, arm), group in means.groupby(["region", "arm"], sort=False):
+        cells = group.set_index("measure")
+        row = {"Region": words(region), "People": words(arm), "n": str(group["n"].iloc[0])}
+        names = {name: "Kernel distance" if name == "kernel" else name.capitalize() for name in digits}
+        rows.append(row | {names[name]: _interval(cells.loc[name], places) for name, places in digits.items()})
+    return pd.DataFrame(rows)
+
+
+def diversity_beside_reference(diversity: pd.DataFrame) -> pd.DataFrame:
+    """MS-SSIM among people of one category, from `metrics.diversity.diversity_table`: a row an arm."""
+    rows = []
+    for arm, row in diversity.iterrows():
+        less = row[["difference", "difference_low", "difference_high"]].set_axis(["value", "low", "high"])
+        cells = {"People": words(str(arm)), "Pairs": _number(row["n"], 0), "MS-SSIM [95% CI]": _interval(row, 3)}
+        rows.append(cells | {"Difference to reference [95% CI]": DASH if arm == "reference" else _interval(less, 3)})
+    return pd.DataFrame(rows)
+
+
+def words(name: str) -> str:
+    """`head_and_neck` -> `Head and neck`."""
+    return name.replace("_", " ").capitalize()
+
+
+def _interval(row: pd.Series, digits: int) -> str:
+    return _estimate(Estimate(row["value"], (row["low"], row["high"]), 0), digits)
 
 
 def _estimate(estimate: Estimate, digits: int) -> str:
