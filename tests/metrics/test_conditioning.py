@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from vctlib.errors import InputError
 from vctlib.metrics.conditioning import (
@@ -85,6 +86,26 @@ def test_agreement_of_perfect_and_of_too_few_pairs():
     assert (perfect.slope, perfect.bias, perfect.spread_ratio) == pytest.approx((1, 0, 1))
     few = agreement([1, 2], [1, 2])
     assert few.n == 2 and np.isnan(few.slope) and np.isnan(few.correlation.value)
+
+
+def test_intervals_of_slope_bias_and_spread_hold_the_truth_about_19_times_in_20():
+    rng, hits = np.random.default_rng(0), np.zeros(3)
+    for _ in range(200):
+        asked = rng.normal(170, 8, 40)
+        result = agreement(asked, 0.5 * asked + 88 + rng.normal(0, 3, 40))  # slope 0.5, bias 3, SD 5 over 8
+        truths = {"slope_ci95": 0.5, "bias_ci95": 3, "spread_ci95": 5 / 8}
+        hits += [low <= truth <= high for (low, high), truth in ((getattr(result, k), v) for k, v in truths.items())]
+    assert (hits >= 178).all() and (hits <= 199).all()
+
+
+def test_interval_of_the_spread_agrees_with_the_test_of_equal_variances():
+    """At the lower end k, measured and k times asked have variances that differ with p = 0.05: r(sum, difference)."""
+    rng = np.random.default_rng(1)
+    asked = rng.normal(size=30)
+    measured = 0.8 * asked + rng.normal(size=30)
+    for k in agreement(asked, measured).spread_ci95:
+        test = stats.pearsonr(measured + k * asked, measured - k * asked)
+        assert test.pvalue == pytest.approx(0.05, rel=1e-6)
 
 
 def test_missing_reference_or_column_is_named():

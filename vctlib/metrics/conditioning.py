@@ -23,13 +23,15 @@ from vctlib.errors import InputError
 from vctlib.metrics.intervals import Estimate, pearson
 
 REFERENCE = "reference"
+_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
 MINIMUM_N = 5  # bodies on both sides below which a category's comparison says nothing
 
 
 def categories(table: pd.DataFrame, attribute: str) -> np.ndarray:
     """The category index (n,) of each row of a `subjects.csv`; 0 where the attribute is unknown."""
     position = ATTRIBUTES.index(attribute)
-    return np.array([Attributes.from_row(row).categories()[position] for row in table.to_dict("records")], int)
+    people = table[[name for name in _COLUMNS if name in table]]  # hundreds of others would cost seconds
+    return np.array([Attributes.from_row(row).categories()[position] for row in people.to_dict("records")], int)
 
 
 def z_score(mean: float, sd: float, n: int, reference_mean: float, reference_sd: float, reference_n: int) -> float:
@@ -87,6 +89,9 @@ class Agreement:
     bias: float  # mean of measured - asked
     mean_absolute_error: float
     spread_ratio: float  # SD of measured / SD of asked; below 1, the extremes are missing
+    slope_ci95: tuple[float, float] = (float("nan"), float("nan"))  # of Student's t
+    bias_ci95: tuple[float, float] = (float("nan"), float("nan"))  # of Student's t
+    spread_ci95: tuple[float, float] = (float("nan"), float("nan"))  # of Student's t, by Pitman's and Morgan's test
 
     @property
     def n(self) -> int:
@@ -105,7 +110,30 @@ def agreement(asked, measured) -> Agreement:
     difference = measured - asked
     spread = measured.std(ddof=1) / asked.std(ddof=1)
     figures = (line.slope, line.intercept, difference.mean(), np.abs(difference).mean(), spread)
-    return Agreement(correlation, *map(float, figures))
+    quantile = stats.t.ppf(0.975, len(asked) - 2)
+    intervals = (
+        _around(line.slope, quantile * line.stderr),
+        _around(difference.mean(), stats.t.ppf(0.975, len(asked) - 1) * stats.sem(difference)),
+        _spread_interval(spread, correlation.value, quantile / np.sqrt(len(asked) - 2)),
+    )
+    return Agreement(correlation, *map(float, figures), *intervals)
+
+
+def _around(value: float, half: float) -> tuple[float, float]:
+    return float(value - half), float(value + half)
+
+
+def _spread_interval(ratio: float, r: float, scaled_quantile: float) -> tuple[float, float]:
+    """Interval of a ratio of SDs of paired values, from the t quantile over sqrt(n - 2).
+
+    All ratios k with which the sum and the difference of measured and k times asked do not correlate: the ends are
+    ratio * sqrt(K +- sqrt(K^2 - 1)), K = 1 + 2 (1 - r^2) t^2 / (n - 2). Source: pitman1939, morgan1939.
+    """
+    if not np.isfinite(r):
+        return _around(ratio, float("nan"))
+    k = 1 + 2 * (1 - r**2) * scaled_quantile**2
+    low = k - np.sqrt(max(k**2 - 1, 0.0))
+    return float(ratio * np.sqrt(low)), float(ratio / np.sqrt(low))
 
 
 def prostate_threshold_ml(volume_ml: pd.Series, sex: pd.Series) -> float:
