@@ -8,9 +8,9 @@ from vctlib.metrics.impossible import (
     PASS_RATE,
     STATED,
     checked_values,
-    clopper_pearson,
     failures,
     fit_limits,
+    judge,
     median_volumes,
     rates,
 )
@@ -107,8 +107,18 @@ def test_tables_of_other_versions_are_an_error(people):
         fit_limits(checked_values(frame[:0], sex[:0], medians))
 
 
-def test_exact_interval_by_hand():
-    assert clopper_pearson(0, 160) == pytest.approx((0, 1 - 0.025 ** (1 / 160)))
-    low, high = clopper_pearson(4, 160)
-    assert (low, high) == pytest.approx((0.00685, 0.06279), abs=2e-4)
-    assert np.isnan(clopper_pearson(0, 0)).all()
+def test_cohorts_are_judged_by_the_training_peoples_limits(people):
+    frame, sex = people
+    mirrored = frame.assign(**{"liver/own_side_mm": -frame["liver/own_side_mm"]})
+    table, limits = judge(people, {"reference": (frame[:100], sex[:100]), "synthetic": (mirrored[:50], sex[:50])})
+    percent = table.set_index(["cohort", "kind"])["percent"]
+    assert percent["synthetic", "wrong_side"] == 100 and percent["synthetic", "any"] == 100
+    assert percent["reference", "any"] <= 1 and percent["training", "any"] <= 1
+    assert limits.loc["liver/own_side_mm", ["reference_bodies", "synthetic_bodies"]].tolist() == [0, 50]
+
+
+def test_a_structure_that_the_segmenter_never_finds_is_not_asked_for(people):
+    frame, sex = people
+    frame = frame.assign(**{"spleen/volume_ml": 0.0, "spleen/extra_part_percent": np.nan, "spleen/own_side_mm": np.nan})
+    table, _ = judge((frame, sex), {"reference": (frame, sex)})
+    assert table["bodies"].sum() == 0

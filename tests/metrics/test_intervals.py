@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vctlib.metrics.intervals import bootstrap, half_sample_interval, pearson
+from vctlib.metrics.intervals import bootstrap, clopper_pearson, half_sample_interval, pearson
 
 
 def test_bootstrap_of_a_mean_agrees_with_the_normal_interval():
@@ -59,3 +59,10 @@ def test_pearson_leaves_out_unknown_pairs_and_says_how_many_are_left():
     assert estimate.value == pytest.approx(1) and estimate.n == 3 and np.isnan(estimate.ci95).all()
     assert np.isnan(pearson([1, 1, 1], [1, 2, 3]).value)
     assert np.isnan(pearson([1, 2], [1, 2]).value)
+
+
+def test_exact_interval_by_hand():
+    assert clopper_pearson(0, 160) == pytest.approx((0, 1 - 0.025 ** (1 / 160)))
+    low, high = clopper_pearson(4, 160)
+    assert (low, high) == pytest.approx((0.00685, 0.06279), abs=2e-4)
+    assert np.isnan(clopper_pearson(0, 0)).all()

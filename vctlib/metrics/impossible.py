@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from vctlib.errors import InputError
+from vctlib.metrics.intervals import clopper_pearson
 
 STATED: Mapping[str, float] = MappingProxyType(
     {
@@ -34,6 +34,7 @@ _FIGURE = {
     "detached_percent": "disconnected",
 }
 _LOW_IS_BAD = ("missing", "one_sided", "wrong_side")
+Figures = tuple[pd.DataFrame, pd.Series]  # of `anatomy_figures`, one row a body, and the sex asked for
 _TAILS = (0.05, 0.04, 0.03, 0.02, 0.015, 0.01, 0.0075, 0.005, 0.003, 0.002, 0.001, 0.0)
 
 
@@ -92,12 +93,20 @@ def failures(values: pd.DataFrame, limits: pd.DataFrame) -> pd.DataFrame:
     return (values < limit).where(low_is_bad[None, :] & np.ones((len(values), 1), bool), values > limit)
 
 
-def clopper_pearson(count: int, n: int) -> tuple[float, float]:
-    """The exact 95 % interval of a share, `count` of `n`, between 0 and 1; NaN for n = 0. Source: clopper1934."""
-    if n == 0:
-        return float("nan"), float("nan")
-    interval = stats.binomtest(int(count), int(n)).proportion_ci(0.95, method="exact")
-    return float(interval.low), float(interval.high)
+def judge(training: Figures, cohorts: Mapping[str, Figures]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rates of each cohort and of the training people, and what stands behind them; each argument (figures, sex).
+
+    Returns the `rates` of each with the column cohort, and the `fit_limits` table with the bodies that fail each
+    check, one further column a cohort.
+    """
+    medians = median_volumes(*training)
+    limits = fit_limits(checked_values(*training, medians))
+    tables, counts = [], {}
+    for cohort, (figures, sex) in ({"training": training} | dict(cohorts)).items():
+        failed = failures(checked_values(figures, sex, medians), limits)
+        tables.append(rates(failed, limits).assign(cohort=cohort))
+        counts[f"{cohort}_bodies"] = failed.sum()
+    return pd.concat(tables, ignore_index=True), limits.assign(**counts)
 
 
 def rates(failed: pd.DataFrame, limits: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,5 @@
 """Intervals that the other metrics share: percentile bootstrap over bodies, delete-half jackknife of statistics that
-repeated bodies would bias, Fisher's interval of a correlation."""
+repeated bodies would bias, Fisher's interval of a correlation, exact intervals of a share."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -57,3 +57,11 @@ def pearson(x, y) -> Estimate:
     result = stats.pearsonr(x, y)
     interval = result.confidence_interval(0.95) if len(x) > 3 else (np.nan, np.nan)
     return Estimate(float(result.statistic), (float(interval[0]), float(interval[1])), len(x))
+
+
+def clopper_pearson(count: int, n: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share, `count` of `n`, between 0 and 1; NaN for n = 0. Source: clopper1934."""
+    if n == 0:
+        return float("nan"), float("nan")
+    interval = stats.binomtest(int(count), int(n)).proportion_ci(0.95, method="exact")
+    return float(interval.low), float(interval.high)
