@@ -14,7 +14,7 @@ from vctlib.cohort import Cohort
 from vctlib.errors import InputError
 from vctlib.intensity import denormalise_hu
 from vctlib.metrics import consistency
-from vctlib.metrics.independent import consistency_rows, measure_independently, measurements
+from vctlib.metrics.independent import SOURCES, anatomy_of, consistency_rows, measure_independently, measurements
 from vctlib.networks.components import GENERATOR_COMPONENTS, release, restore
 from vctlib.networks.inference import one_hot, to_network
 from vctlib.networks.weights import load_weights, save_weights
@@ -236,7 +236,7 @@ def measured(tiny_people, micro_profile, micro_shop, tmp_path) -> pd.DataFrame:
 
 def test_perfect_segmenter_finds_what_is_there(measured, tiny_people):
     table = measurements(measured)
-    assert list(measured.index) == tiny_people.subjects[:4] and not any("/" in name for name in table)
+    assert list(measured.index) == tiny_people.subjects[:4] and not any("consistency/" in name for name in table)
     voxel_l = 0.04**3 * 1000
     for subject in measured.index:
         body = tiny_people.labels(subject) > 0
@@ -257,6 +257,16 @@ def test_comparison_is_perfect_where_segmenter_and_labels_agree(measured):
     by = rows.set_index(["subject_id", "structure"]).loc[("B0", "liver")]
     assert by["volume_ml_generated"] == by["volume_ml_independent"] == pytest.approx(4 * 4 * 4 * 64)
     assert by["right_generated"] == pytest.approx(2 * 40, abs=20)  # of the middle of the labelled body
+
+
+def test_segmenter_and_labels_tell_of_the_same_plan_where_they_agree(measured):
+    image, labels = (anatomy_of(measurements(measured), source) for source in SOURCES)
+    shared = [name for name in labels if name.split("/")[0] in ("liver", "brain", "lung_upper_lobes", "spleen")]
+    assert len(shared) > 8 and (image["liver/volume_ml"] > 0).all() and (image["spleen/volume_ml"] == 0).all()
+    pd.testing.assert_frame_equal(image[shared], labels[shared], check_dtype=False)
+    assert (image["body/detached_percent"] < 100).all() and "body/detached_percent" not in labels
+    with pytest.raises(InputError, match="notebooks 08 and 09"):
+        anatomy_of(measured[["liver_volume_ml_measured"]], "image")
 
 
 def test_rows_are_kept_and_made_anew_for_other_weights(tiny_people, micro_profile, micro_shop, tmp_path):
