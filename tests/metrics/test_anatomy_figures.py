@@ -49,10 +49,11 @@ def test_a_second_liver_is_a_part_too_many_and_a_third_kidney_too():
     assert found["kidney/extra_part_percent"] == pytest.approx(100 * 36 / (96 + 36))
 
 
-def test_parts_that_share_a_corner_are_one():
-    labels = np.zeros((6, 6, 6), np.uint8)
-    labels[1, 1, 1] = labels[2, 2, 2] = ids_of(PAPER16, "liver")[0]
-    assert anatomy_figures(labels, PAPER16, AFFINE)["liver/extra_part_percent"] == 0
+@pytest.mark.parametrize("apart, percent", [(1, 0), (3, 0), (4, 50)])
+def test_parts_up_to_two_voxels_apart_are_one(apart, percent):
+    labels = np.zeros((8, 8, 8), np.uint8)
+    labels[1, 1, 1] = labels[1 + apart, 1 + apart, 1 + apart] = ids_of(PAPER16, "liver")[0]
+    assert anatomy_figures(labels, PAPER16, AFFINE)["liver/extra_part_percent"] == percent
 
 
 def test_a_mirrored_body_has_every_organ_on_the_wrong_side():
