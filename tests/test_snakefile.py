@@ -22,7 +22,8 @@ from vctlib.run import read_cells
 
 ROOT = Path(__file__).parents[1]
 SNAKEFILE = ROOT / "notebooks" / "Snakefile"
-STEPS = re.findall(r'^    "(\d\d_\w+)": Step\(', SNAKEFILE.read_text(), re.MULTILINE)
+OF_THE_BOOK, BESIDE_IT = SNAKEFILE.read_text().split("\nSTUDIES = {")
+STEPS, STUDIES = (re.findall(r'^    "(\d\d_\w+)": Step\(', text, re.MULTILINE) for text in (OF_THE_BOOK, BESIDE_IT))
 TRAINING = sorted(step for step in STEPS if "_train_" in step)
 EVALUATION = sorted(set(STEPS) - set(TRAINING))
 
@@ -67,7 +68,7 @@ class Repository:
             shutil.copy(path, root / "notebooks")
         shutil.copytree(ROOT / "vctlib", root / "vctlib", ignore=shutil.ignore_patterns("__pycache__"))
         (root / "stub_outputs").mkdir()
-        for step in STEPS:
+        for step in (*STEPS, *STUDIES):
             (root / "stub_outputs" / step).write_text(MAKES.get(step, ""))
         self.stub = root / "stub"
         self.stub.write_text(STUB)
@@ -221,6 +222,17 @@ def test_target_is_a_step_and_what_it_needs(repository):
     ]
 
 
+def test_studies_stand_beside_the_book_and_run_by_name(finished):
+    for target, config in (("all", {}), ("train", {"train": "all"})):
+        assert not set(finished.plan(target, **config)) & set(STUDIES)
+    assert finished.plan("studies") == sorted(STUDIES) != []  # all that they need is there
+
+
+def test_study_brings_what_it_needs(repository):
+    repository.release(*WEIGHTS)
+    assert repository.plan("show_gallery") == ["01_make_reference_cohort", "17_show_gallery"]
+
+
 def test_wrong_configuration_is_one_line(repository):
     for config in ({"train": "train_everything"}, {"profile": "smock"}):
         with pytest.raises(InputError, match=r"no such rule|no profile 'smock'") as error:
@@ -252,7 +264,7 @@ def test_library_of_a_notebook_is_what_it_imports(tmp_path):
 
 def test_notebooks_and_steps_are_the_same():
     found = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
-    assert found == sorted(STEPS)
+    assert found == sorted([*STEPS, *STUDIES])
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)

@@ -1,0 +1,54 @@
+"""The studies beside the book, each run whole on a few blocky people with hardly trained networks.
+
+Their cells run here, in this process: a kernel for each would cost more than all of them.
+"""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vctlib import results
+from vctlib.cohort import Cohort
+from vctlib.parameters import check_parameters, declared_parameters
+from vctlib.run import read_cells
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture
+def study(out, micro_profile, micro_shop, tiny_people, monkeypatch):
+    """Runs the cells of a notebook with parameters, strictly; returns its variables and its result."""
+    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: None)
+    profile = out / "micro.yaml"
+    profile.write_text(yaml.safe_dump(micro_profile.model_dump(mode="json")))
+
+    def run(name: str, **given):
+        path = ROOT / "notebooks" / f"{name}.ipynb"
+        cells = read_cells(path)
+        given |= {"profile": str(profile), "out": str(out)}
+        given |= {"reference": str(tiny_people.path), "models": str(micro_shop[0].models)}
+        values = check_parameters(path, declared_parameters(path, cells), given)
+        names = {"__name__": name}
+        for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+            exec(compile("".join(cell["source"]), f"{name}:{cell['id']}", "exec"), names)
+            if "parameters" in cell["metadata"].get("tags", []):
+                names |= values
+        return names, results.read(out / "results" / f"{name}.json").metrics
+
+    return run
+
+
+def test_gallery_has_everybody_and_marks_what_was_never_taught(study, out):
+    given = {"ages_years": [40, 99], "heights_cm": {"female": 160.0}, "builds_bmi": {"medium": 25.0}}
+    names, metrics = study("17_show_gallery", **given)
+    assert Cohort.open(out / "cohorts" / "gallery").subjects == ["female-40-medium-s0", "female-99-medium-s0"]
+    assert names["asked"].at["female-99-medium", "flag"] == "extrapolation"
+    assert metrics["bodies"].value == 2 and metrics["extrapolation"].value >= 1
+    assert (out / "figures" / "17_gallery.svg").stat().st_size > 10_000
+    assert (out / "figures" / "17_radiographs.svg").is_file()
