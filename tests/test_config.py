@@ -3,7 +3,7 @@ from math import prod
 import pytest
 import yaml
 
-from vctlib.config import PROFILES, Profile, load_profile
+from vctlib.config import PROFILES, Profile, changed, load_profile
 from vctlib.errors import InputError
 
 
@@ -15,9 +15,10 @@ def test_every_profile_is_valid_and_named_after_its_file(path):
 
 
 def test_overrides_reach_nested_keys_only():
-    plain, changed = load_profile("smoke"), load_profile("smoke", {"latent_diffusion": {"optimization": {"steps": 7}}})
-    assert changed.latent_diffusion.optimization.steps == 7
-    assert changed.latent_diffusion.channels == plain.latent_diffusion.channels
+    plain, other = load_profile("smoke"), load_profile("smoke", {"latent_diffusion": {"optimization": {"steps": 7}}})
+    assert other.latent_diffusion.optimization.steps == 7
+    assert other.latent_diffusion.channels == plain.latent_diffusion.channels
+    assert changed(plain, {"latent_diffusion": {"optimization": {"steps": 7}}}) == other
 
 
 @pytest.mark.parametrize(

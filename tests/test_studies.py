@@ -52,3 +52,23 @@ def test_gallery_has_everybody_and_marks_what_was_never_taught(study, out):
     assert metrics["bodies"].value == 2 and metrics["extrapolation"].value >= 1
     assert (out / "figures" / "17_gallery.svg").stat().st_size > 10_000
     assert (out / "figures" / "17_radiographs.svg").is_file()
+
+
+ARMS = {
+    "as it is": {},
+    "guided": {"synthesis": {"guidance_scale": 2.0}, "seed": 4},
+    "retrained": {"people_share": 0.9, "steps_share": 0.5},
+}
+
+
+def test_every_arm_is_measured_once(study, out):
+    names, metrics = study("16_vary_generator", n_people=2, arms=ARMS)
+    assert list(dict.fromkeys(names["sensitivity"]["arm"])) == list(ARMS)
+    sources = [Cohort.open(out / "cohorts" / "sensitivity" / name.replace(" ", "_")).info for name in ARMS]
+    assert "guidance 2" in sources[1].source and (sources[0].seed, sources[1].seed) == (0, 4)
+    assert sources[2].source != sources[0].source  # other weights
+    assert metrics["height_mae_as_it_is"].unit == "cm" and metrics["arms"].value == len(ARMS)
+    made = {path: path.stat().st_mtime_ns for path in out.rglob("*.nii.gz")}
+    trained = {path: path.stat().st_mtime_ns for path in out.rglob("latent_diffusion.safetensors")}
+    study("16_vary_generator", n_people=2, arms=ARMS)
+    assert {path: path.stat().st_mtime_ns for path in [*made, *trained]} == made | trained and len(trained) == 1

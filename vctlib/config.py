@@ -269,11 +269,20 @@ def load_profile(name_or_path: str | Path, overrides: dict | None = None) -> Pro
         raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a mapping of settings")
+    where = f"the overrides of {path.name}" if overrides and _is_profile(content) else str(path)
+    return _validated(_merge(content, overrides or {}), where)
+
+
+def changed(profile: Profile, overrides: dict) -> Profile:
+    """A profile with nested settings replaced. Raises InputError in one line."""
+    return _validated(_merge(profile.model_dump(mode="json"), overrides), f"profile {profile.name}, changed")
+
+
+def _validated(content: dict, where: str) -> Profile:
     try:
-        return Profile.model_validate(_merge(content, overrides or {}))
+        return Profile.model_validate(content)
     except ValidationError as error:
-        wrong = f"the overrides of {path.name}" if overrides and _is_profile(content) else path
-        raise InputError(f"{wrong}: {first_problem(error)}") from None
+        raise InputError(f"{where}: {first_problem(error)}") from None
 
 
 def _is_profile(content: dict) -> bool:

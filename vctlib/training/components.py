@@ -195,8 +195,12 @@ def joint_latents(run: TrainingRun) -> tuple[Tensor, Tensor]:
 
 def train_latent_diffusion(run: TrainingRun) -> dict:
     """The joint distribution of latents given attributes."""
+    return fit_latent_diffusion(run, *joint_latents(run))
+
+
+def fit_latent_diffusion(run: TrainingRun, latents: Tensor, categories: Tensor) -> dict:
+    """The same from latents (n, channel, x, y, z) and categories (n, 4) at hand."""
     config = run.profile.latent_diffusion
-    latents, categories = joint_latents(run)
     torch.manual_seed(run.seed)
     network = build("latent_diffusion", run.profile)
     network.fit_statistics(latents, categories)
