@@ -12,6 +12,7 @@ from vctlib import results
 from vctlib.cohort import Cohort
 from vctlib.parameters import check_parameters, declared_parameters
 from vctlib.run import read_cells
+from vctlib.training.equal_time import standard_configurations
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,3 +73,13 @@ def test_every_arm_is_measured_once(study, out):
     trained = {path: path.stat().st_mtime_ns for path in out.rglob("latent_diffusion.safetensors")}
     study("16_vary_generator", n_people=2, arms=ARMS)
     assert {path: path.stat().st_mtime_ns for path in [*made, *trained]} == made | trained and len(trained) == 1
+
+
+def test_autoencoders_are_trained_and_compared(study, out, micro_profile):
+    kinds = standard_configurations(micro_profile)
+    chosen = {name: kinds[name] for name in ("the same, continuous", "block PCA, 8 channels")}
+    names, metrics = study("19_compare_autoencoders", seconds=0.1, n_people=1, configurations=chosen)
+    assert set(names["table"]["arm"]) == set(chosen)
+    assert metrics["channels_block_PCA_8_channels"].value == 8 and metrics["psnr_db_the_same_continuous"].unit == "dB"
+    assert metrics["steps_block_PCA_8_channels"].value >= 1
+    assert (out / "figures" / "19_autoencoders.svg").is_file()

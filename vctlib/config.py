@@ -40,7 +40,7 @@ class VectorQuantised(Strict):
     channels: tuple[PositiveInt, ...]  # one entry for each factor of two of downsampling
     residual_layers: PositiveInt
     latent_channels: PositiveInt
-    codebook_size: PositiveInt
+    codebook_size: NonNegativeInt  # 0: no codebook, the latents stay continuous
     codebook_warmup: Annotated[int, Field(ge=0)] = 0  # steps without quantisation, before codes are drawn from latents
     optimization: Optimization
 

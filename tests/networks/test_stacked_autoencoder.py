@@ -107,6 +107,14 @@ def test_a_stage_learns_a_patch(stage_config):
     assert stage.perplexity > 8
 
 
+def test_stage_without_a_codebook_leaves_latents_as_they_are(stage_config):
+    stage = VectorQuantisedStage(1, stage_config.model_copy(update={"codebook_size": 0}))
+    z = stage.encode(torch.randn(1, 1, 16, 16, 16))
+    quantised, commitment = stage.quantise(z)
+    assert quantised is z and commitment == 0 and stage.perplexity != stage.perplexity
+    assert not any("codebook" in name for name in stage.state_dict())
+
+
 def test_segmentation_learns_from_labels_of_any_form(segmentation_config):
     network = SegmentationAutoencoder(segmentation_config, n_classes=4).eval()
     labels = torch.randint(0, 4, (2, 8, 8, 8))
