@@ -75,6 +75,13 @@ def test_every_arm_is_measured_once(study, out):
     assert {path: path.stat().st_mtime_ns for path in [*made, *trained]} == made | trained and len(trained) == 1
 
 
+def test_peer_is_timed_and_its_preset_extrapolated(study):
+    names, metrics = study("18_time_peers", max_seconds=0.0)
+    assert list(names["crops"]["side"]) == [8, 8] and set(names["crops"]["part"]) == {"denoise", "decode"}
+    assert metrics["operations_maisi"].value > 1000 * metrics["operations_ours"].value
+    assert metrics["share_measured"].value < 0.1 and metrics["seconds_maisi"].value > metrics["seconds_ours"].value
+
+
 def test_autoencoders_are_trained_and_compared(study, out, micro_profile):
     kinds = standard_configurations(micro_profile)
     chosen = {name: kinds[name] for name in ("the same, continuous", "block PCA, 8 channels")}
