@@ -75,6 +75,8 @@ def test_organs_beside_the_papers(summary):
     ]  # fmt: skip
     assert table.loc["prostate", "Dice (SD)"] == "–" and table.loc["average", "Paper: Dice (SD)"] == "0.727 (0.115)"
     assert not any(name.startswith("Paper") for name in organ_table(summary, beside_paper=False))
+    beside = organ_table(summary, beside_paper=True, segmenter=pd.Series({"liver": 0.912})).set_index("Structure")
+    assert beside["Segmenter's own Dice"].tolist() == ["0.912", "–", "–"]
 
 
 def test_structure_that_the_paper_has_not(summary):
