@@ -119,6 +119,7 @@ class VectorQuantisedSegmentationConfig(VectorQuantised):
 
 class BlockSegmentationConfig(BlockPCA):
     cross_entropy_weight: Weight = 0.0
+    reads_image: bool = False  # the decoder sees the image's latents beside its own
 
 
 SegmentationAutoencoderConfig = Annotated[
@@ -126,8 +127,19 @@ SegmentationAutoencoderConfig = Annotated[
 ]
 
 
+class BodyFrameConfig(Strict):
+    """Where bodies lie in the grid in which networks see them; without it, that is the cohort's grid."""
+
+    length_voxels: PositiveInt  # from the lowest to the highest bone
+    lowest_voxel: PositiveInt  # along z, of the lowest bone
+    y_mm: float = 0.0  # of the axial skeleton's centroid, from the grid's middle
+    mean_length_mm: PositiveFloat = 1725.0  # a body so long and of such a girth keeps the width of its voxels
+    mean_girth_mm: PositiveFloat = 215.0
+
+
 class LatentDiffusionConfig(Strict):
     schedule: Literal["rectified_flow", "ddpm"]
+    conditioning: Literal["categories", "values"] = "categories"  # what is known of an attribute: its bin, or all of it
     mean: Literal["channel", "position", "attributes"]  # what the standardisation subtracts from the latents
     prior_factors: NonNegativeInt = 0  # directions through the whole body that are solved for; fewer than people
     channels: tuple[PositiveInt, ...]
@@ -201,6 +213,7 @@ class Profile(Strict):
     precision: Literal["auto", "bf16", "no"]  # auto: bf16 where the processor has it
     checkpoint_minutes: PositiveFloat
     sliding_window: SlidingWindow
+    body_frame: BodyFrameConfig | None = None
     image_autoencoder: ImageAutoencoderConfig
     segmentation_autoencoder: SegmentationAutoencoderConfig
     latent_diffusion: LatentDiffusionConfig
@@ -239,6 +252,13 @@ class Profile(Strict):
                 # from memory that nobody wrote (PyTorch 2.13; book/decisions/0007)
                 if patch[0] // factor < 3:
                     raise ValueError(f"the {name}'s patch {patch} must be at least {3 * factor} voxels wide along x")
+        return self
+
+    @model_validator(mode="after")
+    def _bodies_fit_their_frame(self):
+        frame = self.body_frame
+        if frame is not None and frame.lowest_voxel + frame.length_voxels > self.cohort.grid[2]:
+            raise ValueError(f"body_frame: {frame.lowest_voxel} + {frame.length_voxels} voxels exceed the grid")
         return self
 
     @property

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vctlib.anatomy import PAPER16
 from vctlib.config import Profile
 from vctlib.intensity import denormalise_hu, normalise_hu
+from vctlib.networks.body_frame import BodyFrame, Placement, placement
 from vctlib.networks.precision import resolve_precision
 from vctlib.networks.sliding_window import decode_volume, encode_volume
 
@@ -41,37 +42,41 @@ def one_hot(labels: np.ndarray) -> Tensor:
 
 def encode_body(
     image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
-) -> np.ndarray:
-    """CT and label map (x, y, z) -> joint latents (channel, x, y, z), the image's channels first; float32."""
-    window = profile.sliding_window
+) -> tuple[np.ndarray, Placement]:
+    """CT and label map (x, y, z) -> joint latents (channel, x, y, z), float32, the image's channels first; and the
+    placement of the body whose frame they are of."""
+    window, where = profile.sliding_window, placement(profile, hu, labels)
+    frame = BodyFrame(profile, where)
     with inference(profile.precision):
-        z_image = encode_volume(image, to_network(hu), window.image_patch, window.overlap)
-        z_labels = encode_volume(segmentation, one_hot(labels), window.image_patch, window.overlap)
-    return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy()
+        z_image = encode_volume(image, to_network(frame.into(hu)), window.image_patch, window.overlap)
+        z_labels = encode_volume(segmentation, one_hot(frame.labels_into(labels)), window.image_patch, window.overlap)
+    return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy(), where
 
 
-def decode_image(image: nn.Module, z: Tensor, profile: Profile) -> np.ndarray:
-    """Latents of one image (1, channel, x, y, z) -> CT (x, y, z) in HU, float32."""
+def decode_image(image: nn.Module, z: Tensor, where: Placement, profile: Profile) -> np.ndarray:
+    """Latents of one image (1, channel, x, y, z) and its placement -> CT (x, y, z) in HU, float32."""
     window = profile.sliding_window
     with inference(profile.precision):
         decoded = decode_volume(image, z, window.image_patch, window.overlap)
-    return denormalise_hu(decoded[0, 0].float()).cpu().numpy()
+    framed = denormalise_hu(decoded[0, 0].float())
+    return BodyFrame(profile, where).out_of(framed).clamp(framed.min(), framed.max()).cpu().numpy()
 
 
-def decode_labels(segmentation: nn.Module, z: Tensor, profile: Profile) -> np.ndarray:
-    """Latents of one label map -> numbers of the paper's classes (x, y, z), uint8."""
+def decode_labels(segmentation: nn.Module, z: Tensor, where: Placement, profile: Profile) -> np.ndarray:
+    """What the decoder of label maps wants, and the placement -> numbers of the paper's classes (x, y, z), uint8."""
     window = profile.sliding_window
     with inference(profile.precision):
         logits = decode_volume(segmentation, z, window.image_patch, window.overlap)
-    return _likeliest(logits)
+    return _likeliest(BodyFrame(profile, where).out_of(logits.float(), order=1))
 
 
-def reconstruct_volume(image: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
-    """Encode and decode one CT (x, y, z) in HU."""
+def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement, profile: Profile) -> np.ndarray:
+    """Encode and decode one CT (x, y, z) in HU, in the frame of this placement."""
     window = profile.sliding_window
     with inference(profile.precision):
-        z = encode_volume(image, to_network(hu), window.image_patch, window.overlap)
-    return decode_image(image, z, profile)
+        framed = to_network(BodyFrame(profile, where).into(hu))
+        z = encode_volume(image, framed, window.image_patch, window.overlap)
+    return decode_image(image, z, where, profile)
 
 
 def _likeliest(logits: Tensor) -> np.ndarray:

@@ -8,16 +8,18 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vctlib.anatomy import MEASURE, PAPER16
+from vctlib.anatomy import MEASURE, PAPER16, reduce_labels
 from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort
 from vctlib.config import Optimization, Profile
 from vctlib.files import sha256
+from vctlib.networks.body_frame import placement
 from vctlib.networks.components import build, release, restore
 from vctlib.networks.inference import device, encode_body, inference, one_hot, reconstruct_volume, to_network
 from vctlib.networks.precision import resolve_precision
@@ -39,12 +41,16 @@ class TrainingRun:
     released: Path  # those that stand in for what has not been trained here
     seed: int
     max_minutes: float | None = None
+    more: Cohort | None = None  # people beside the reference, who teach the latent diffusion
 
     def people(self) -> Cohort:
         return self.cohort.subset("train")
 
-    def arrays(self, target=None) -> BodyArrays:
-        return BodyArrays(self.people(), self.folder / "cache", target=target)
+    def arrays(self, target=None, *, framed: bool = False) -> BodyArrays:
+        """Of the training people; `framed` as the generator's networks see them."""
+        return BodyArrays(
+            self.people(), self.folder / "cache", target=target, frame_of=self.profile if framed else None
+        )
 
     def weights(self, component: str) -> Path:
         return self.models / f"{component}.safetensors"
@@ -73,7 +79,9 @@ class TrainingRun:
             checkpoint_minutes=self.profile.checkpoint_minutes,
         )
 
-    def release(self, component: str, network: nn.Module, summaries: dict[str, TrainingSummary]) -> dict:
+    def release(
+        self, component: str, network: nn.Module, summaries: dict[str, TrainingSummary], people: int | None = None
+    ) -> dict:
         """Write the weights with what it took to train them; returns the latter.
 
         The checkpoints stay until `tidy`: until then the same call only writes the weights again.
@@ -82,7 +90,7 @@ class TrainingRun:
             "hardware": hardware(),
             "precision": resolve_precision(self.profile.precision),
             "seed": self.seed,
-            "people": len(self.people()),
+            "people": len(self.people()) if people is None else people,
             "seconds": round(sum(s.seconds for s in summaries.values()), 3),
             "parts": {name: summary.describe() for name, summary in summaries.items()},
         }
@@ -98,7 +106,7 @@ class TrainingRun:
 def train_image_autoencoder(run: TrainingRun) -> dict:
     """Stage after stage; one vector-quantised stage is the vanilla case of the paper."""
     profile, config = run.profile, run.profile.image_autoencoder
-    arrays = run.arrays()
+    arrays = run.arrays(framed=True)
     torch.manual_seed(run.seed)
     network = build("image_autoencoder", profile).to(device())
     summaries, factor = {}, 1
@@ -165,61 +173,95 @@ def _built_on(run: TrainingRun, *names: str) -> dict[str, str]:
 def train_segmentation_autoencoder(run: TrainingRun) -> dict:
     """Label maps of the paper's 16 classes to latents and back."""
     config = run.profile.segmentation_autoencoder
-    arrays = run.arrays(PAPER16)
+    arrays = run.arrays(PAPER16, framed=True)
     torch.manual_seed(run.seed)
     network = build("segmentation_autoencoder", run.profile).to(device())
+    image, built_on = None, {}
+    if network.reads_image:
+        image, built_on = run.trained("image_autoencoder"), _built_on(run, "image_autoencoder")
+        network.stage.context_scale.copy_(image.stages[-1].latent_scale)
     if config.kind == "block_pca":
         labels = arrays.labels
         fit_components(
             network.stage, lambda i: one_hot(labels[i])[0].cpu(), lambda i: labels[i] > 0, len(labels), run.seed
         )
-    objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config)
-    summary = run.fit("segmentation_autoencoder", objective, config.optimization, config.model_dump(mode="json"))
+    objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config, image)
+    section = config.model_dump(mode="json") | built_on
+    summary = run.fit("segmentation_autoencoder", objective, config.optimization, section)
     return run.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
 
 
-def joint_latents(run: TrainingRun) -> tuple[Tensor, Tensor]:
-    """Latents of image and label map of the training people (n, channel, x, y, z), and their categories (n, 4)."""
-    arrays, people = run.arrays(PAPER16), run.people()
+class JointLatents(NamedTuple):
+    """What the latent diffusion learns from n people."""
+
+    latents: Tensor  # of image and label map (n, channel, x, y, z)
+    placements: Tensor  # (n, 5)
+    attributes: Tensor  # (n, 4)
+
+    def first(self, count: int) -> "JointLatents":
+        """Those of the first people."""
+        return JointLatents(*(part[:count] for part in self))
+
+
+def joint_latents(run: TrainingRun) -> JointLatents:
+    """Of the training people, and of `run.more` after them."""
     image, segmentation = run.trained("image_autoencoder"), run.trained("segmentation_autoencoder")
+    cohorts = [run.people()] if run.more is None else [run.people(), run.more]
+    people = [(cohort, subject) for cohort in cohorts for subject in cohort.subjects]
 
-    def make(index: int) -> np.ndarray:
-        return encode_body(image, segmentation, arrays.hu[index], arrays.labels[index], run.profile)
+    def body(index: int) -> tuple[np.ndarray, np.ndarray]:
+        cohort, subject = people[index]
+        return cohort.ct(subject)[0], reduce_labels(cohort.labels(subject), cohort.info.labels, PAPER16)
 
-    key = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
-    path = run.folder / "cache" / "joint_latents.npy"
-    latents = cached_array(path, key + " ".join(arrays.subjects), make, len(arrays.hu), "encoding people")
-    categories = [Attributes.from_row(row).categories() for _, row in people.table.iterrows()]
-    return torch.from_numpy(np.array(latents)), torch.tensor(categories)
+    def latents(index: int) -> np.ndarray:
+        return encode_body(image, segmentation, *body(index), run.profile)[0]
+
+    def where(index: int) -> np.ndarray:
+        return np.array(placement(run.profile, *body(index)), np.float32)
+
+    weights = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
+    key = weights + " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
+    cache = run.folder / "cache"
+    encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
+    placed = cached_array(cache / "placements.npy", key, where, len(people), "placing people")
+    attributes = [Attributes.from_row(row).values() for cohort in cohorts for _, row in cohort.table.iterrows()]
+    return JointLatents(*(torch.from_numpy(np.array(part)) for part in (encoded, placed)), torch.tensor(attributes))
 
 
 def train_latent_diffusion(run: TrainingRun) -> dict:
     """The joint distribution of latents given attributes."""
-    return fit_latent_diffusion(run, *joint_latents(run))
+    return fit_latent_diffusion(run, joint_latents(run))
 
 
-def fit_latent_diffusion(run: TrainingRun, latents: Tensor, categories: Tensor) -> dict:
-    """The same from latents (n, channel, x, y, z) and categories (n, 4) at hand."""
+def fit_latent_diffusion(run: TrainingRun, people: JointLatents) -> dict:
+    """The same from latents that are given."""
     config = run.profile.latent_diffusion
     torch.manual_seed(run.seed)
     network = build("latent_diffusion", run.profile)
-    network.fit_statistics(latents, categories)
+    network.fit_statistics(*people)
     network.to(device())
-    objective = objectives.LatentDiffusionObjective(network, config, latents, categories)
+    objective = objectives.LatentDiffusionObjective(network, config, people.latents, people.attributes)
     section = config.model_dump(mode="json") | _built_on(run, "image_autoencoder", "segmentation_autoencoder")
+    section |= {} if run.more is None else {"more": sha256(run.more.path / "subjects.csv")}
     summary = run.fit("latent_diffusion", objective, config.optimization, section)
-    return run.release("latent_diffusion", network, {"latent_diffusion": summary})
+    return run.release("latent_diffusion", network, {"latent_diffusion": summary}, people=len(people.latents))
 
 
 def train_post_processor(run: TrainingRun) -> dict:
     """Reconstruction to image, to bring back the detail that the bottleneck loses."""
-    config, arrays = run.profile.post_processor, run.arrays()
+    config, arrays = run.profile.post_processor, run.arrays(PAPER16)
     image = run.trained("image_autoencoder")
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
+
+    def reconstruct(index: int) -> np.ndarray:
+        hu = arrays.hu[index]
+        where = placement(run.profile, hu, arrays.labels[index])
+        return np.rint(reconstruct_volume(image, hu, where, run.profile)).astype(np.int16)
+
     reconstructed = cached_array(
         run.folder / "cache" / "reconstructed.npy",
         sha256(run.source("image_autoencoder")) + " ".join(arrays.subjects),
-        lambda i: np.rint(reconstruct_volume(image, arrays.hu[i], run.profile)).astype(np.int16),
+        reconstruct,
         count,
         "reconstructing people",
     )

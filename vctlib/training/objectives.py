@@ -142,20 +142,32 @@ class SegmentationObjective(_PatchObjective):
     """Label maps through the bottleneck: Dice loss, and cross-entropy where the profile asks for it."""
 
     def __init__(
-        self, network: nn.Module, arrays: BodyArrays, n_classes: int, config: SegmentationAutoencoderConfig
+        self,
+        network: nn.Module,
+        arrays: BodyArrays,
+        n_classes: int,
+        config: SegmentationAutoencoderConfig,
+        image: nn.Module | None = None,
     ) -> None:
         multiple = config.downsampling if config.kind == "block_pca" else 1
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch, multiple)
-        self._labels, self._n_classes = arrays.labels, n_classes
+        self._hu, self._labels, self._n_classes = arrays.hu, arrays.labels, n_classes
         self._loss = _dice(config.cross_entropy_weight)
+        self._image = image  # whose latents the decoder reads, or None
         self.networks = {"network": network}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
-        return {"y": self._patches(self._labels, self._windows(rng, size)).long()[:, None]}
+        windows = self._windows(rng, size)
+        batch = {"y": self._patches(self._labels, windows).long()[:, None]}
+        if self._image is not None:
+            batch["x"] = normalise_hu(self._patches(self._hu, windows).float())[:, None]
+        return batch
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
         one_hot = functional.one_hot(batch["y"][:, 0], self._n_classes).movedim(-1, 1).float()
-        logits, commitment = self.networks["network"](one_hot)
+        with torch.no_grad():
+            context = None if self._image is None else self._image.encode(batch["x"])
+        logits, commitment = self.networks["network"](one_hot, context)
         dice = self._loss(logits, batch["y"])
         yield "network", dice + commitment, {"dice": dice.item(), "commitment": commitment.item()}
 
@@ -218,19 +230,19 @@ class LatentDiffusionObjective:
     unknown attributes must show all the spread that these would have explained.
     """
 
-    def __init__(self, network: nn.Module, config: LatentDiffusionConfig, latents: Tensor, categories: Tensor) -> None:
-        self._latents, self._categories, self._statistics = latents, categories, network.statistics
+    def __init__(self, network: nn.Module, config: LatentDiffusionConfig, latents: Tensor, attributes: Tensor) -> None:
+        self._latents, self._attributes, self._statistics = latents, attributes, network.statistics
         self._dropout, self._schedule = config.attribute_dropout, make_schedule(config)
         self.networks = {"denoiser": network.denoiser}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         chosen = torch.from_numpy(rng.integers(len(self._latents), size=size))
-        return {"z": self._latents[chosen], "categories": self._categories[chosen]}
+        return {"z": self._latents[chosen], "attributes": self._attributes[chosen]}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
-        categories = drop_attributes(batch["categories"], self._dropout)
-        pair = self._schedule.training_pair(self._statistics.standardise(batch["z"], categories))
-        predicted = self.networks["denoiser"](pair.noisy, pair.timesteps, categories)
+        attributes = drop_attributes(batch["attributes"], self._dropout)
+        pair = self._schedule.training_pair(self._statistics.standardise(batch["z"], attributes))
+        predicted = self.networks["denoiser"](pair.noisy, pair.timesteps, attributes)
         loss = (pair.weight * (predicted.float() - pair.target).square()).mean()
         yield "denoiser", loss, {"loss": loss.item()}
 

@@ -18,24 +18,23 @@ def retrained_diffusion(
 
     run: names the autoencoders, the seed, and the folder where the people's latents are kept between calls.
     folder: receives a folder for each combination of everything that decides the weights. people_share, steps_share:
-    of the training people (the first of the list) and of the profile's steps. Raises InputError for a wrong setting.
+    of the training people (the first of the list, the reference's before others) and of the profile's steps. Raises InputError for a wrong setting.
     """
     profile = changed(run.profile, {"latent_diffusion": dict(settings)})
     steps = max(1, round(steps_share * profile.latent_diffusion.optimization.steps))
     profile = changed(profile, {"latent_diffusion": {"optimization": {"steps": steps}}})
-    people = run.people().subjects
-    chosen = people[: max(1, round(people_share * len(people)))]
+    people = joint_latents(run)
+    count = max(1, round(people_share * len(people.latents)))
     autoencoders = [run.source(name) for name in ("image_autoencoder", "segmentation_autoencoder")]
-    identity = [profile.latent_diffusion.model_dump(mode="json"), chosen, run.seed, *map(sha256, autoencoders)]
+    identity = [profile.latent_diffusion.model_dump(mode="json"), count, run.seed, *map(sha256, autoencoders)]
     own = folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    own_run = replace(run, profile=profile, cohort=run.cohort.select(chosen), folder=own, models=own)
+    own_run = replace(run, profile=profile, folder=own, models=own)
     weights = own_run.weights("latent_diffusion")
     if not weights.exists():
         own.mkdir(parents=True, exist_ok=True)
         for path in autoencoders:
             if not (own / path.name).exists():
                 (own / path.name).symlink_to(path.resolve())
-        latents, categories = joint_latents(run)
-        training = fit_latent_diffusion(own_run, latents[: len(chosen)], categories[: len(chosen)])
+        training = fit_latent_diffusion(own_run, people.first(count))
         own_run.tidy(training)
     return weights
