@@ -161,14 +161,21 @@ class LatentDiffusionConfig(Strict):
 
 
 class UNetConfig(Strict):
-    """Post-processor and segmenter."""
+    """Segmenter, and what the post-processor has in common with it."""
 
     channels: tuple[PositiveInt, ...]
     residual_units: PositiveInt
-    perceptual_weight: Weight = 0.0
-    max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
-    fold: PositiveInt = 1  # voxels along an axis that the post-processor sees as one; the segmenter has its own two
     optimization: Optimization
+
+
+class PostProcessorConfig(UNetConfig):
+    """Its loss is L1 + squared error + perceptual distance, by these weights."""
+
+    squared_weight: Weight = 0.0
+    perceptual_weight: Weight = 0.0
+    reads_labels: bool = False  # sees the decoded label map beside the decoded image
+    max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
+    fold: PositiveInt = 1  # voxels along an axis that it sees as one; the segmenter has its own two
 
 
 class SliceRegressorConfig(Strict):
@@ -217,7 +224,7 @@ class Profile(Strict):
     image_autoencoder: ImageAutoencoderConfig
     segmentation_autoencoder: SegmentationAutoencoderConfig
     latent_diffusion: LatentDiffusionConfig
-    post_processor: UNetConfig
+    post_processor: PostProcessorConfig
     segmenter: UNetConfig
     slice_regressor: SliceRegressorConfig
     synthesis: SynthesisConfig

@@ -91,9 +91,10 @@ class Generator:
         (uint8), (x, y, z)."""
         z_image, z_labels = self.diffusion.split(latents)
         hu = decode_image(self.image, z_image, where, self.profile)
+        labels = decode_labels(self.segmentation, z_labels, where, self.profile)
         if self.post_processor is not None:
-            hu = post_process(self.post_processor, hu, self.profile)
-        return hu, decode_labels(self.segmentation, z_labels, where, self.profile)
+            hu = post_process(self.post_processor, hu, labels, self.profile)
+        return hu, labels
 
     def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z)."""

@@ -106,7 +106,7 @@ def build(component: str, profile: Profile) -> nn.Module:
     if component == "latent_diffusion":
         return JointLatentDiffusion(profile)
     if component == "post_processor":
-        return PostProcessor(profile.post_processor)
+        return PostProcessor(profile.post_processor, len(PAPER16) + 1)
     if component == "segmenter":
         return Segmenter(profile.segmenter, n_classes=len(MEASURE) + 1)
     raise InputError(f"no component {component!r}")

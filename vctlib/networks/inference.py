@@ -34,10 +34,12 @@ def to_network(hu: np.ndarray) -> Tensor:
     return normalise_hu(torch.from_numpy(np.asarray(hu, np.float32)))[None, None].to(device())
 
 
-def one_hot(labels: np.ndarray) -> Tensor:
-    """A label map of the paper's classes (x, y, z) -> (1, 17, x, y, z)."""
-    flat = torch.from_numpy(np.asarray(labels, np.int64)).to(device())[None, None]
-    return flat.new_zeros((1, len(PAPER16) + 1, *labels.shape), dtype=torch.float32).scatter_(1, flat, 1.0)
+def one_hot(labels: np.ndarray | Tensor) -> Tensor:
+    """Label maps of the paper's classes (x, y, z) or (batch, x, y, z) -> (batch, 17, x, y, z); one map is a batch."""
+    maps = torch.as_tensor(labels).to(device(), torch.int64)
+    maps = (maps[None] if maps.ndim == 3 else maps)[:, None]
+    shape = (len(maps), len(PAPER16) + 1, *maps.shape[2:])
+    return maps.new_zeros(shape, dtype=torch.float32).scatter_(1, maps, 1.0)
 
 
 def encode_body(
@@ -79,24 +81,38 @@ def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement, profi
     return decode_image(image, z, where, profile)
 
 
+def reconstruct_labels(
+    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
+) -> np.ndarray:
+    """Encode and decode one label map (x, y, z), with the CT in HU whose latents its decoder may read."""
+    encoded, where = encode_body(image, segmentation, hu, labels, profile)
+    z = torch.from_numpy(encoded)[None].to(device())
+    own, of_image = z[:, image.latent_channels :], z[:, : image.latent_channels]
+    wanted = torch.cat([own, of_image], dim=1) if segmentation.reads_image else own
+    return decode_labels(segmentation, wanted, where, profile)
+
+
 def _likeliest(logits: Tensor) -> np.ndarray:
     """Logits of one body (1, class, x, y, z) -> the number of the largest (x, y, z), uint8."""
     return logits[0].max(0).indices.to(torch.uint8).cpu().numpy()  # on a CPU four times as fast as argmax
 
 
-def _slide(network: nn.Module, hu: np.ndarray, profile: Profile) -> Tensor:
-    window, x = profile.sliding_window, to_network(hu)
+def _slide(network: nn.Module, x: Tensor, profile: Profile) -> Tensor:
+    window = profile.sliding_window
     with inference(profile.precision):
         if x.shape[2:] == window.image_patch:  # one window: nothing to blend
             return network(x)
         return sliding_window_inference(x, window.image_patch, 1, network, window.overlap, mode="gaussian")
 
 
-def post_process(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
-    """A decoded CT (x, y, z) in HU -> the same with its detail restored."""
-    return denormalise_hu(_slide(network, hu, profile)[0, 0].float()).cpu().numpy()
+def post_process(network: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile) -> np.ndarray:
+    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored."""
+    x = to_network(hu)
+    if network.reads_labels:
+        x = torch.cat([x, one_hot(labels)], dim=1)
+    return denormalise_hu(_slide(network, x, profile)[0, 0].float()).cpu().numpy()
 
 
 def segment(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
     """A CT (x, y, z) in HU -> label map in numbers of `MEASURE`, uint8."""
-    return _likeliest(_slide(network, hu, profile))
+    return _likeliest(_slide(network, to_network(hu), profile))

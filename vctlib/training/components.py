@@ -21,7 +21,15 @@ from vctlib.config import Optimization, Profile
 from vctlib.files import sha256
 from vctlib.networks.body_frame import placement
 from vctlib.networks.components import build, release, restore
-from vctlib.networks.inference import device, encode_body, inference, one_hot, reconstruct_volume, to_network
+from vctlib.networks.inference import (
+    device,
+    encode_body,
+    inference,
+    one_hot,
+    reconstruct_labels,
+    reconstruct_volume,
+    to_network,
+)
 from vctlib.networks.precision import resolve_precision
 from vctlib.results import hardware
 from vctlib.training import objectives
@@ -250,26 +258,28 @@ def fit_latent_diffusion(run: TrainingRun, people: JointLatents) -> dict:
 def train_post_processor(run: TrainingRun) -> dict:
     """Reconstruction to image, to bring back the detail that the bottleneck loses."""
     config, arrays = run.profile.post_processor, run.arrays(PAPER16)
-    image = run.trained("image_autoencoder")
+    parts = ("image_autoencoder", "segmentation_autoencoder") if config.reads_labels else ("image_autoencoder",)
+    image, *segmentation = (run.trained(name) for name in parts)
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
+    key = " ".join([*(sha256(run.source(name)) for name in parts), *arrays.subjects])
 
-    def reconstruct(index: int) -> np.ndarray:
-        hu = arrays.hu[index]
-        where = placement(run.profile, hu, arrays.labels[index])
+    def decoded(index: int) -> np.ndarray:
+        hu, labels = arrays.hu[index], arrays.labels[index]
+        where = placement(run.profile, hu, labels)
         return np.rint(reconstruct_volume(image, hu, where, run.profile)).astype(np.int16)
 
-    reconstructed = cached_array(
-        run.folder / "cache" / "reconstructed.npy",
-        sha256(run.source("image_autoencoder")) + " ".join(arrays.subjects),
-        reconstruct,
-        count,
-        "reconstructing people",
-    )
+    def decoded_labels(index: int) -> np.ndarray:
+        return reconstruct_labels(image, *segmentation, arrays.hu[index], arrays.labels[index], run.profile)
+
+    cache = run.folder / "cache"
+    reconstructed, labels = cached_array(cache / "reconstructed.npy", key, decoded, count, "reconstructing CT"), None
+    if config.reads_labels:
+        labels = cached_array(cache / "reconstructed_labels.npy", key, decoded_labels, count, "reconstructing labels")
     arrays.body = arrays.body[:count]
     torch.manual_seed(run.seed)
     network = build("post_processor", run.profile).to(device())
-    objective = objectives.PostProcessorObjective(network, config, arrays, reconstructed)
-    section = config.model_dump(mode="json") | _built_on(run, "image_autoencoder")
+    objective = objectives.PostProcessorObjective(network, config, arrays, reconstructed, labels)
+    section = config.model_dump(mode="json") | _built_on(run, *parts)
     summary = run.fit("post_processor", objective, config.optimization, section)
     return run.release("post_processor", network, {"post_processor": summary})
 

@@ -16,8 +16,8 @@ from vctlib.config import (
     BlockStageConfig,
     LatentDiffusionConfig,
     MultiWindow,
+    PostProcessorConfig,
     SegmentationAutoencoderConfig,
-    UNetConfig,
     VectorQuantisedStageConfig,
 )
 from vctlib.intensity import normalise_hu
@@ -25,6 +25,7 @@ from vctlib.losses.adversarial import AdversarialLoss
 from vctlib.losses.multi_window import MultiWindowL1
 from vctlib.losses.perceptual import PerceptualLoss
 from vctlib.networks.block_stage import BlockStage
+from vctlib.networks.inference import one_hot
 from vctlib.networks.schedule import drop_attributes, make_schedule
 from vctlib.training.arrays import BODY_HU, BodyArrays, body_positions, cut, patch_start
 
@@ -198,11 +199,21 @@ class SegmenterObjective(_PatchObjective):
 
 
 class PostProcessorObjective(_PatchObjective):
-    """Reconstruction to image: L1 + perceptual (section 4.1.3)."""
+    """Reconstruction to image: L1 + perceptual (section 4.1.3), and squared error where the profile asks for it.
 
-    def __init__(self, network: nn.Module, config: UNetConfig, arrays: BodyArrays, reconstructed: np.ndarray) -> None:
+    `reconstructed`: CTs in HU (n, x, y, z); `labels`: the label maps that were decoded with them, where they are read.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: PostProcessorConfig,
+        arrays: BodyArrays,
+        reconstructed: np.ndarray,
+        labels: np.ndarray | None = None,
+    ) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
-        self._hu, self._reconstructed, self._weight = arrays.hu, reconstructed, config.perceptual_weight
+        self._hu, self._reconstructed, self._labels, self._config = arrays.hu, reconstructed, labels, config
         self._perceptual = PerceptualLoss() if config.perceptual_weight else None
         self.networks = {"network": network}
 
@@ -210,15 +221,20 @@ class PostProcessorObjective(_PatchObjective):
         windows = self._windows(rng, size)
         pair = (self._patches(array, windows).float() for array in (self._reconstructed, self._hu))
         x, y = (normalise_hu(hu)[:, None] for hu in pair)
+        if self._labels is not None:
+            x = torch.cat([x, one_hot(self._patches(self._labels, windows))], dim=1)
         return {"x": x, "y": y}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
         improved = self.networks["network"](batch["x"])
         distance = functional.l1_loss(improved, batch["y"])
         loss, figures = distance, {"reconstruction": distance.item()}
+        if self._config.squared_weight:
+            squared = functional.mse_loss(improved, batch["y"])
+            loss, figures["squared"] = loss + self._config.squared_weight * squared, squared.item()
         if self._perceptual is not None:
             perceptual = self._perceptual(improved, batch["y"])
-            loss = loss + self._weight * perceptual
+            loss = loss + self._config.perceptual_weight * perceptual
             figures["perceptual"] = perceptual.item()
         yield "network", loss, figures
 
