@@ -7,8 +7,8 @@ mean over everybody. Two figures show both:
   ideal, and what reference people themselves have; 0 ignores the category.
 - `spread_ratio`: SD within categories, over that of reference people. 1 is ideal; 0 returns category means.
 
-The network is told categories, not values: the slope on the exact height asked for is below 1 for the best generator
-too, by the share of variance that lies within categories.
+A network that is told categories, as in the paper, cannot follow what varies within them: its slope on the exact
+height asked for is below 1 at best, by the share of variance that lies there. One that is told values can.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,8 @@ def retrained_diffusion(
 
     run: names the autoencoders, the seed, and the folder where the people's latents are kept between calls.
     folder: receives a folder for each combination of everything that decides the weights. people_share, steps_share:
-    of the training people (the first of the list, the reference's before others) and of the profile's steps. Raises InputError for a wrong setting.
+    of the training people (the first of the list, those of the reference before others) and of the profile's steps.
+    Raises InputError for a wrong setting.
     """
     profile = changed(run.profile, {"latent_diffusion": dict(settings)})
     steps = max(1, round(steps_share * profile.latent_diffusion.optimization.steps))
@@ -26,7 +27,8 @@ def retrained_diffusion(
     people = joint_latents(run)
     count = max(1, round(people_share * len(people.latents)))
     autoencoders = [run.source(name) for name in ("image_autoencoder", "segmentation_autoencoder")]
-    identity = [profile.latent_diffusion.model_dump(mode="json"), count, run.seed, *map(sha256, autoencoders)]
+    tables = [c.path / "subjects.csv" for c in (run.cohort, run.more) if c is not None]
+    identity = [profile.latent_diffusion.model_dump(mode="json"), count, run.seed, *map(sha256, autoencoders + tables)]
     own = folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     own_run = replace(run, profile=profile, folder=own, models=own)
     weights = own_run.weights("latent_diffusion")
