@@ -9,7 +9,6 @@ from vctlib.metrics.conditioning import (
     by_category,
     categories,
     mean_difference,
-    prostate_threshold_ml,
     z_score,
 )
 
@@ -114,11 +113,3 @@ def test_missing_reference_or_column_is_named():
         by_category({"synthetic": people}, "height", "height_measured_cm")
     with pytest.raises(InputError, match="no column 'mass_kg'"):
         by_category({"reference": people}, "height", "mass_kg")
-
-
-def test_threshold_divides_men_from_women_by_what_the_segmenter_makes_of_them():
-    volumes = pd.Series([0.0, 9.0, 11.0, 25.0, 40.0, 50.0, np.nan, 3.0])
-    sex = pd.Series(["female", "female", "female", "male", "male", "male", "female", None])
-    assert prostate_threshold_ml(volumes, sex) == pytest.approx(18.0)
-    assert prostate_threshold_ml(0 * volumes, sex) == float("inf")  # nothing to tell them by: nobody is called a man
-    assert np.isnan(prostate_threshold_ml(volumes[:3], sex[:3]))

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.tree import DecisionTreeClassifier
 
 from vctlib.attributes import ATTRIBUTES, N_CATEGORIES, Attributes, category_label
 from vctlib.errors import InputError
@@ -134,21 +133,6 @@ def _spread_interval(ratio: float, r: float, scaled_quantile: float) -> tuple[fl
     k = 1 + 2 * (1 - r**2) * scaled_quantile**2
     low = k - np.sqrt(max(k**2 - 1, 0.0))
     return float(ratio * np.sqrt(low)), float(ratio / np.sqrt(low))
-
-
-def prostate_threshold_ml(volume_ml: pd.Series, sex: pd.Series) -> float:
-    """The measured prostate volume (ml) that best divides men from women, people of unknown sex left out.
-
-    A segmenter may see a prostate where there is none, so the threshold is learned from people whose sex is known and
-    who are not judged by it. Volumes that are NaN count as 0. Returns NaN where there is but one sex, infinity where
-    volumes tell nothing.
-    """
-    known = sex.isin(["female", "male"])
-    if sex[known].nunique() < 2:
-        return float("nan")
-    volumes = volume_ml[known].fillna(0).to_numpy()[:, None]
-    stump = DecisionTreeClassifier(max_depth=1).fit(volumes, sex[known] == "male")
-    return float(stump.tree_.threshold[0]) if stump.tree_.node_count > 1 else float("inf")
 
 
 def _numbers(attribute: str) -> range:
