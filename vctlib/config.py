@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 
-from vctlib.cohort_config import CohortConfig, Fraction, Strict, Triple
+from vctlib.cohort_config import BodyFrameConfig, CohortConfig, Fraction, Strict, Triple
 from vctlib.errors import InputError
 from vctlib.files import REPOSITORY
 
@@ -125,16 +125,6 @@ class BlockSegmentationConfig(BlockPCA):
 SegmentationAutoencoderConfig = Annotated[
     VectorQuantisedSegmentationConfig | BlockSegmentationConfig, Field(discriminator="kind")
 ]
-
-
-class BodyFrameConfig(Strict):
-    """Where bodies lie in the grid in which networks see them; without it, that is the cohort's grid."""
-
-    length_voxels: PositiveInt  # from the lowest to the highest bone
-    lowest_voxel: PositiveInt  # along z, of the lowest bone
-    y_mm: float = 0.0  # of the axial skeleton's centroid, from the grid's middle
-    mean_length_mm: PositiveFloat = 1725.0  # a body so long and of such a girth keeps the width of its voxels
-    mean_girth_mm: PositiveFloat = 215.0
 
 
 class LatentDiffusionConfig(Strict):

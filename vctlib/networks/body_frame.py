@@ -14,7 +14,8 @@ from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from vctlib.anatomy import PAPER16
-from vctlib.config import BodyFrameConfig, Profile
+from vctlib.cohort_config import BodyFrameConfig
+from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.measure.mask import BODY_THRESHOLD_HU
 
