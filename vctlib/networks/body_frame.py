@@ -54,10 +54,13 @@ def placement(profile: Profile, hu: np.ndarray, labels: np.ndarray) -> Placement
 
 
 class BodyFrame:
-    """To and from the frame of one body, by a matrix for each axis; without a `config` both grids are one."""
+    """To and from the frame of one body, by a matrix for each axis.
 
-    def __init__(self, profile: Profile, where: Placement):
-        self._identity = profile.body_frame is None
+    Where the profile has no frame, or the body no placement (part of one, say), both grids are one.
+    """
+
+    def __init__(self, profile: Profile, where: Placement | None):
+        self._identity = profile.body_frame is None or where is None
         if self._identity:
             return
         self._grid = profile.cohort.grid
@@ -97,8 +100,7 @@ def _spline(size: int, positions: np.ndarray, order: int) -> np.ndarray:
     """(positions, size): values of the interpolating spline through `size` samples; 0 beyond them."""
     samples = np.arange(-_MARGIN, size + _MARGIN)
     spline = make_interp_spline(samples, np.eye(size)[samples.clip(0, size - 1)], k=order)
-    inside = (positions > -0.5) & (positions < size - 0.5)
-    return (inside[:, None] * spline(positions.clip(-0.5, size - 0.5))).astype(np.float32)
+    return (_inside(size, positions)[:, None] * spline(positions.clip(-0.5, size - 0.5))).astype(np.float32)
 
 
 def _resample(volume: Tensor, matrices: Sequence[Tensor]) -> Tensor:
@@ -112,7 +114,8 @@ def _resample(volume: Tensor, matrices: Sequence[Tensor]) -> Tensor:
 
 
 def _vote(labels: np.ndarray, positions: Sequence[np.ndarray]) -> np.ndarray:
-    """Linear interpolation of every class, and the largest; most voxels have but one class about them."""
+    """Linear interpolation of every class, and the largest; most voxels have but one class about them. Beyond the
+    volume there is background (0), as there is air beyond an image that ends in the body."""
     low, part = [], []
     for axis, points in enumerate(positions):
         inside = points.clip(0, labels.shape[axis] - 1)
@@ -130,4 +133,10 @@ def _vote(labels: np.ndarray, positions: Sequence[np.ndarray]) -> np.ndarray:
             weight *= share if corner[axis] else 1 - share
         votes[np.arange(len(votes)), numbers[mixed]] += weight
     found[mixed] = votes.argmax(1)
+    for axis, points in enumerate(positions):
+        np.moveaxis(found, axis, 0)[~_inside(labels.shape[axis], points)] = 0
     return found
+
+
+def _inside(size: int, positions: np.ndarray) -> np.ndarray:
+    return (positions > -0.5) & (positions < size - 0.5)

@@ -55,8 +55,8 @@ def encode_body(
     return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy(), where
 
 
-def decode_image(image: nn.Module, z: Tensor, where: Placement, profile: Profile) -> np.ndarray:
-    """Latents of one image (1, channel, x, y, z) and its placement -> CT (x, y, z) in HU, float32."""
+def decode_image(image: nn.Module, z: Tensor, where: Placement | None, profile: Profile) -> np.ndarray:
+    """Latents of one image (1, channel, x, y, z) and its placement, if it has one -> CT (x, y, z) in HU, float32."""
     window = profile.sliding_window
     with inference(profile.precision):
         decoded = decode_volume(image, z, window.image_patch, window.overlap)
@@ -72,8 +72,8 @@ def decode_labels(segmentation: nn.Module, z: Tensor, where: Placement, profile:
     return _likeliest(BodyFrame(profile, where).out_of(logits.float(), order=1))
 
 
-def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement, profile: Profile) -> np.ndarray:
-    """Encode and decode one CT (x, y, z) in HU, in the frame of this placement."""
+def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> np.ndarray:
+    """Encode and decode one CT (x, y, z) in HU, in the frame of this placement; without one, as the body lies."""
     window = profile.sliding_window
     with inference(profile.precision):
         framed = to_network(BodyFrame(profile, where).into(hu))
