@@ -15,6 +15,7 @@ _EDGES = (AGE_EDGES, HEIGHT_EDGES, WEIGHT_EDGES)
 # Penalties on effects, in people: a category of ten people is believed by half, a trend over all people nearly whole.
 _CATEGORY_RIDGE, _TREND_RIDGE, _CURVATURE_RIDGE = 10.0, 0.1, 0.5
 _PAIRS = [(a, b) for a in range(len(ATTRIBUTES)) for b in range(max(a, 1), len(ATTRIBUTES))]  # sex has no curve
+_PLACES = slice(-len(_PAIRS) - len(ATTRIBUTES), -len(_PAIRS))  # where the places stand among the features
 
 
 def to_categories(attributes: Tensor) -> Tensor:
@@ -45,12 +46,18 @@ def places(attributes: Tensor, conditioning: str) -> Tensor:
     return (attributes - middle) / half
 
 
-def features(attributes: Tensor, conditioning: str) -> tuple[Tensor, Tensor]:
+def features(
+    attributes: Tensor, conditioning: str, lowest: Tensor | None = None, highest: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Attributes (batch, 4) -> what regressions on them use (batch, feature), and 1 where a feature is known, else 0.
 
-    The places, and their squares and products; before these, with "categories", each category as 0 or 1.
+    The places, and their squares and products; before these, with "categories", each category as 0 or 1. Bounds
+    (feature), where given, hold the places first, so that their squares and products are those of places in them.
     """
-    place, known = places(attributes, conditioning).nan_to_num(), (~attributes.isnan()).float()
+    place, known = places(attributes, conditioning), (~attributes.isnan()).float()
+    if lowest is not None:
+        place = place.maximum(lowest[_PLACES]).minimum(highest[_PLACES])
+    place = place.nan_to_num()
     found = [place, *((place[:, a] * place[:, b])[:, None] for a, b in _PAIRS)]
     masks = [known, *((known[:, a] * known[:, b])[:, None] for a, b in _PAIRS)]
     if conditioning == "categories":
@@ -92,8 +99,9 @@ class AttributeRegression(nn.Module):
         """
         found, known = features(attributes, self.conditioning)
         self.centre.copy_((found * known).sum(0) / known.sum(0).clamp_min(1))
-        self.lowest.copy_(found.amin(0))
-        self.highest.copy_(found.amax(0))
+        unknown, seen = known == 0, known.any(0)  # what is unknown stands as 0, which nobody need have had
+        self.lowest.copy_(found.masked_fill(unknown, torch.inf).amin(0).where(seen, 0.0))
+        self.highest.copy_(found.masked_fill(unknown, -torch.inf).amax(0).where(seen, 0.0))
         centred = ((found - self.centre) * known).double()
         gram = centred.T @ centred + penalties(self.conditioning).to(centred.device).diag()
         projection = torch.linalg.solve(gram, centred.T)  # (features, people)
@@ -107,7 +115,7 @@ class AttributeRegression(nn.Module):
 
     def forward(self, attributes: Tensor) -> Tensor:
         """Attributes (batch, 4) -> what to add to the mean (batch, *shape), float32."""
-        found, known = features(attributes, self.conditioning)
+        found, known = features(attributes, self.conditioning, self.lowest, self.highest)
         found = (found.maximum(self.lowest).minimum(self.highest) - self.centre) * known
         with torch.autocast(found.device.type, enabled=False):
             return (found @ self.effects.flatten(1)).view(-1, *self.effects.shape[1:])
