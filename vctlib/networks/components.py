@@ -4,6 +4,7 @@ A weights file is safetensors with the resolved profile and the training's summa
 restored without the profile that made it.
 """
 
+from math import isnan
 from pathlib import Path
 
 import torch
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vctlib.anatomy import MEASURE, PAPER16
+from vctlib.attributes import ATTRIBUTES
 from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.networks.body_frame import Placement
@@ -64,13 +66,17 @@ class JointLatentDiffusion(nn.Module):
 
 
 class PlacementModel(nn.Module):
-    """Placements (n, 5) given attributes: Gaussian about a ridge regression; size and girth on a logarithmic scale."""
+    """Placements (n, 5) given attributes: Gaussian about a ridge regression; size and girth on a logarithmic scale.
+
+    Of whom less is known, more spread is drawn: what the untold attributes would have explained is part of it.
+    """
 
     def __init__(self, conditioning: str):
         super().__init__()
         count = len(Placement._fields)
         self.register_buffer("mean", torch.zeros(count))
-        self.register_buffer("spread", torch.zeros(count, count))  # Cholesky factor of the residuals' covariance
+        # Cholesky factors of the residuals' covariance, for each combination of known attributes
+        self.register_buffer("spread", torch.zeros(2 ** len(ATTRIBUTES), count, count))
         self.regression = AttributeRegression(conditioning, (count,))
 
     @torch.no_grad()
@@ -80,14 +86,23 @@ class PlacementModel(nn.Module):
         self.mean.copy_(rows.mean(0))
         effects, left = self.regression.prepare(attributes)(rows - self.mean)
         self.regression.effects.copy_(effects)
-        covariance = left.double().T @ left.double() / max(len(rows) - 1, 1)
-        self.spread.copy_(torch.linalg.cholesky(covariance + 1e-9 * torch.eye(len(covariance))))
+        explained = self.regression(attributes)
+        for known, spread in enumerate(self.spread):
+            untold = torch.tensor([not known >> i & 1 for i in range(len(ATTRIBUTES))])
+            without = self.regression(attributes.masked_fill(untold, float("nan")))
+            missed = (left + explained - without).double()
+            covariance = missed.T @ missed / max(len(rows) - 1, 1)
+            spread.copy_(torch.linalg.cholesky(covariance + 1e-9 * torch.eye(len(covariance))))
 
     def forward(self, attributes: Tensor, noise: Tensor) -> list[Placement]:
         """Attributes (batch, 4) and standard normal numbers (batch, 5) -> a placement each."""
-        rows = self.mean + self.regression(attributes) + noise.to(self.mean) @ self.spread.T
-        sizes = torch.cat([rows[:, :2].exp(), rows[:, 2:]], dim=1)
-        return [Placement(*row) for row in sizes.tolist()]
+        return [self._place(*person) for person in zip(attributes.split(1), noise.split(1), strict=True)]
+
+    def _place(self, attributes: Tensor, noise: Tensor) -> Placement:
+        """Of one person alone: the same sum in another company rounds otherwise, and a body moves with it."""
+        known = sum(1 << i for i, value in enumerate(attributes[0].tolist()) if not isnan(value))
+        row = (self.mean + self.regression(attributes) + noise.to(self.mean) @ self.spread[known].T)[0]
+        return Placement(*torch.cat([row[:2].exp(), row[2:]]).tolist())
 
 
 def _logarithmic(placements: Tensor) -> Tensor:
