@@ -24,7 +24,8 @@ class BlockStage(nn.Module):
     Has the interface of `VectorQuantisedStage`, with latents that are left as they are where that one quantises them.
     With `companded`, `standardise` takes images from the network's scale to the companded one, and `restore` back.
     The linear inverse is multiplied by `gain`: 1 for images, more where it shall serve as logits.
-    With `context` channels, the decoder reads those of another autoencoder's latents, too, which follow its own.
+    With `context` channels, the decoder reads those of another autoencoder's latents, too, which follow its own; it
+    raises ValueError where it is given another number of channels.
     Until `set_components` the components are random and orthogonal.
     """
 
@@ -51,7 +52,7 @@ class BlockStage(nn.Module):
         """Standardised input -> its reconstruction, and no commitment loss (0). In training, latents get noise."""
         z = self.encode(x) if context is None else torch.cat([self.encode(x), context.float()], dim=1)
         if self.training:
-            z = z + self.noise * per_channel(self._scales()) * torch.randn_like(z)
+            z = z + self.noise * self._scales(z) * torch.randn_like(z)
         return self.decode(z), z.new_zeros(())
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
@@ -70,10 +71,15 @@ class BlockStage(nn.Module):
             own = z[:, : self.latent_channels].float()
             blocks = self.mean.view(-1, 1) + self.components.flatten(1).T @ own.flatten(2)
             linear = pixelshuffle(blocks.unflatten(2, z.shape[2:]), 3, self.downsampling)
-        return self.gain * linear + self.residual(z / per_channel(self._scales())).float()
+        return self.gain * linear + self.residual(z / self._scales(z)).float()
 
-    def _scales(self) -> torch.Tensor:
-        return torch.cat([self.latent_scale, self.context_scale])
+    def _scales(self, z: torch.Tensor) -> torch.Tensor:
+        scales, context = torch.cat([self.latent_scale, self.context_scale]), len(self.context_scale)
+        if z.shape[1] != len(scales):
+            raise ValueError(
+                f"the decoder reads {len(scales)} channels, {context} of them of the context, and got {z.shape[1]}"
+            )
+        return per_channel(scales)
 
     def standardise(self, x: torch.Tensor) -> torch.Tensor:
         return compand(x) if self.companded else x
