@@ -59,13 +59,3 @@ class CohortConfig(Strict):
         elif conditions not in ("none", "published"):
             raise ValueError(f"must be none, published, or a rate from 0 to 1 for any of: {', '.join(names)}")
         return conditions
-
-
-class BodyFrameConfig(Strict):
-    """Where bodies lie in the grid in which networks see them; without it, that is the cohort's grid."""
-
-    length_voxels: PositiveInt  # from the lowest to the highest bone
-    lowest_voxel: PositiveInt  # along z, of the lowest bone
-    y_mm: float = 0.0  # of the axial skeleton's centroid, from the grid's middle
-    mean_length_mm: PositiveFloat = 1725.0  # a body so long and of such a girth keeps the width of its voxels
-    mean_girth_mm: PositiveFloat = 215.0

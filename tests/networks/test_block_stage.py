@@ -4,8 +4,8 @@ from safetensors.torch import load, save
 from torch.nn import functional as F
 
 from tests.networks.conftest import OPTIMIZATION
-from vctlib.config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.intensity import compand
+from vctlib.network_config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder

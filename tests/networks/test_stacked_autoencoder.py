@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from vctlib.config import ImageAutoencoderConfig
+from vctlib.network_config import ImageAutoencoderConfig
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder, VectorQuantisedStage
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vctlib.config import Optimization, UNetConfig
+from vctlib.network_config import Optimization, UNetConfig
 from vctlib.networks.unet import PostProcessor, Segmenter
 
 CONFIG = UNetConfig(

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from vctlib.config import Optimization, VectorQuantisedStageConfig
+from vctlib.network_config import Optimization, VectorQuantisedStageConfig
 from vctlib.training.arrays import body_positions
 
 SHAPE, PATCH = (16, 16, 24), (12, 12, 12)

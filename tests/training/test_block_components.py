@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from tests.training.conftest import hash_of
 from vctlib.anatomy import PAPER16, reduce_labels
-from vctlib.config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.intensity import compand, normalise_hu
+from vctlib.network_config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.networks.components import restore
 from vctlib.networks.inference import encode_body
 from vctlib.training.components import train_image_autoencoder, train_segmentation_autoencoder

@@ -10,13 +10,8 @@ from torch import nn
 from tests.training.conftest import OPTIMIZATION, PATCH, SHAPE, Shifted, losses_of, stage_config
 from vctlib.anatomy import PAPER16
 from vctlib.attributes import ATTRIBUTES, N_CATEGORIES
-from vctlib.config import (
-    LatentDiffusionConfig,
-    MultiWindow,
-    UNetConfig,
-    VectorQuantisedSegmentationConfig,
-)
 from vctlib.intensity import normalise_hu
+from vctlib.network_config import LatentDiffusionConfig, MultiWindow, UNetConfig, VectorQuantisedSegmentationConfig
 from vctlib.networks.components import JointLatentDiffusion
 from vctlib.training import loop, objectives
 from vctlib.training.loop import train

@@ -13,8 +13,8 @@ from monai.networks.utils import pixelshuffle
 from torch import nn
 from torch.nn import functional as F
 
-from vctlib.config import BlockPCA
 from vctlib.intensity import compand, expand
+from vctlib.network_config import BlockPCA
 from vctlib.networks.vector_quantised_stage import per_channel
 
 

@@ -8,8 +8,8 @@ import torch
 from monai.networks.nets import DiffusionModelUNet
 from torch import nn
 
-from vctlib.config import LatentDiffusionConfig
 from vctlib.errors import InputError
+from vctlib.network_config import LatentDiffusionConfig
 from vctlib.networks.conditions import AttributeEmbedding
 from vctlib.networks.latent_prior import LatentPrior
 from vctlib.networks.schedule import make_schedule

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from monai.networks.schedulers import DDIMScheduler, DDPMScheduler, RFlowScheduler
 
-from vctlib.config import LatentDiffusionConfig
+from vctlib.network_config import LatentDiffusionConfig
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (noisy, timesteps) -> prediction
 

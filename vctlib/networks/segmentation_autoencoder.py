@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from vctlib.anatomy import PAPER16
-from vctlib.config import SegmentationAutoencoderConfig
+from vctlib.network_config import SegmentationAutoencoderConfig
 from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.vector_quantised_stage import VectorQuantisedStage
 

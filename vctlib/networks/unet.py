@@ -9,7 +9,7 @@ from monai.networks.nets import UNet
 from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import nn
 
-from vctlib.config import PostProcessorConfig, UNetConfig
+from vctlib.network_config import PostProcessorConfig, UNetConfig
 
 _FOLD = 2  # voxels along an axis that the segmenter sees as one
 

@@ -7,7 +7,7 @@ import torch
 from monai.networks.nets import VQVAE
 from torch import nn
 
-from vctlib.config import VectorQuantised
+from vctlib.network_config import VectorQuantised
 from vctlib.networks.codebook import Codebook
 
 _DOWN = (2, 4, 1, 1)  # stride, kernel, dilation, padding: halves a grid exactly

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from vctlib.anatomy import MEASURE, PAPER16, reduce_labels
 from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort
-from vctlib.config import Optimization, Profile
+from vctlib.config import Profile
 from vctlib.files import sha256
+from vctlib.network_config import Optimization
 from vctlib.networks.body_frame import placement
 from vctlib.networks.components import build, release, restore
 from vctlib.networks.inference import (

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vctlib.config import MultiWindow, Profile, changed
+from vctlib.config import Profile, changed
 from vctlib.files import write_text
+from vctlib.network_config import MultiWindow
 from vctlib.training.components import TrainingRun, train_image_autoencoder
 
 PROBE_STEPS = 12  # of the longest stage, to learn what a step costs

@@ -12,7 +12,11 @@ from monai.losses import DiceCELoss, DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vctlib.config import (
+from vctlib.intensity import normalise_hu
+from vctlib.losses.adversarial import AdversarialLoss
+from vctlib.losses.multi_window import MultiWindowL1
+from vctlib.losses.perceptual import PerceptualLoss
+from vctlib.network_config import (
     BlockStageConfig,
     LatentDiffusionConfig,
     MultiWindow,
@@ -20,10 +24,6 @@ from vctlib.config import (
     SegmentationAutoencoderConfig,
     VectorQuantisedStageConfig,
 )
-from vctlib.intensity import normalise_hu
-from vctlib.losses.adversarial import AdversarialLoss
-from vctlib.losses.multi_window import MultiWindowL1
-from vctlib.losses.perceptual import PerceptualLoss
 from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.inference import one_hot
 from vctlib.networks.schedule import drop_attributes, make_schedule
