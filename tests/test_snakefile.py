@@ -124,11 +124,24 @@ def finished(tmp_path_factory):
 def test_everything_runs_once_and_in_an_order_that_respects_needs(finished):
     numbers = [step[:2] for step in finished.order]
     assert sorted(finished.order) == sorted(STEPS)
-    for earlier, later in [("01", "02"), ("01", "03"), ("03", "05"), ("04", "05"), ("03", "06"), ("07", "08")]:
+    for earlier, later in [("01", "02"), ("01", "03"), ("03", "04"), ("04", "05"), ("03", "06"), ("07", "08")]:
         assert numbers.index(earlier) < numbers.index(later)
     for earlier, later in [("05", "09"), ("06", "09"), ("08", "10"), ("09", "10"), ("08", "11"), ("11", "12")]:
         assert numbers.index(earlier) < numbers.index(later)
     assert finished.run("all") == []
+
+
+def test_another_frame_trains_again_what_sees_bodies_in_it(finished):
+    path = finished.root / "notebooks" / "profiles" / "smoke.yaml"
+    before = path.read_text()
+    assert finished.plan("train", train="all") == []
+    profile = yaml.safe_load(before)
+    profile["body_frame"]["lowest_voxel"] += 1
+    path.write_text(yaml.safe_dump(profile))
+    planned = finished.plan("train", train="all")
+    path.write_text(before)
+    assert {step[:2] for step in planned} >= {"03", "04", "05", "06"}
+    assert "07_train_segmenter" not in planned and "01_make_reference_cohort" not in planned
 
 
 def test_touch_runs_nothing_and_an_edit_what_rests_on_it(finished):
