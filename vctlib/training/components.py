@@ -6,6 +6,7 @@ alone. Only people of the `train` split are ever seen.
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from vctlib.cohort import Cohort
 from vctlib.config import Profile
 from vctlib.files import sha256
 from vctlib.network_config import Optimization
+from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.body_frame import placement
 from vctlib.networks.components import build, release, restore
 from vctlib.networks.inference import (
@@ -121,7 +123,7 @@ def train_image_autoencoder(run: TrainingRun) -> dict:
     summaries, factor = {}, 1
     for level, (stage, stage_config) in enumerate(zip(network.stages, config.stages, strict=True)):
         name = f"image_autoencoder_{level}"
-        section = config.model_dump(mode="json") | {"level": level}
+        section = config.model_dump(mode="json") | {"level": level} | _frame(run)
         torch.manual_seed(run.seed + level)  # the discriminator's beginning must not depend on where a run was resumed
         if stage_config.kind == "block_pca":
             fit_components(
@@ -149,11 +151,24 @@ def train_image_autoencoder(run: TrainingRun) -> dict:
 
 def _standardise_stage(run: TrainingRun, network: nn.Module, level: int, arrays: BodyArrays) -> None:
     """Bring the inputs of a later stage to mean 0 and SD 1 per channel, over some training people."""
+    mean, scale = _statistics(run, lambda x: network.stage_input(level, x), arrays)
+    network.stages[level].set_input_statistics(mean, scale)
+
+
+def _latent_scale(run: TrainingRun, image: nn.Module, arrays: BodyArrays) -> Tensor:
+    """Standard deviation of each channel of the image's latents (channel)."""
+    if isinstance(image.stages[-1], BlockStage):
+        return image.stages[-1].latent_scale
+    return _statistics(run, image.encode, arrays)[1]
+
+
+def _statistics(run: TrainingRun, function: Callable[[Tensor], Tensor], arrays: BodyArrays) -> tuple[Tensor, Tensor]:
+    """Mean and SD of each channel (channel) of what a function makes of the whole bodies of some training people."""
     chosen = np.linspace(0, len(arrays.hu) - 1, min(16, len(arrays.hu))).astype(int)
     with inference(run.profile.precision):
-        inputs = [network.stage_input(level, to_network(arrays.hu[i])).float().cpu() for i in chosen]
-    stacked = torch.cat([item.flatten(2) for item in inputs], dim=2)[0]
-    network.stages[level].set_input_statistics(stacked.mean(1), stacked.std(1).clamp_min(1e-6))
+        made = [function(to_network(arrays.hu[i])).float().cpu() for i in chosen]
+    stacked = torch.cat([item.flatten(2) for item in made], dim=2)[0]
+    return stacked.mean(1), stacked.std(1).clamp_min(1e-6)
 
 
 def _stage_inputs(run: TrainingRun, network: nn.Module, level: int, arrays: BodyArrays) -> np.ndarray:
@@ -174,6 +189,12 @@ def _state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def _frame(run: TrainingRun) -> dict:
+    """The frame in which bodies are seen, for keys of checkpoints; nothing where there is none."""
+    config = run.profile.body_frame
+    return {} if config is None else {"body_frame": config.model_dump(mode="json")}
+
+
 def _built_on(run: TrainingRun, *names: str) -> dict[str, str]:
     """The weights that a training rests on: with others, its checkpoint is of no use."""
     return {name: _state_hash(run.trained(name)) for name in names}
@@ -188,14 +209,14 @@ def train_segmentation_autoencoder(run: TrainingRun) -> dict:
     image, built_on = None, {}
     if network.reads_image:
         image, built_on = run.trained("image_autoencoder"), _built_on(run, "image_autoencoder")
-        network.stage.context_scale.copy_(image.stages[-1].latent_scale)
+        network.stage.context_scale.copy_(_latent_scale(run, image, arrays))
     if config.kind == "block_pca":
         labels = arrays.labels
         fit_components(
             network.stage, lambda i: one_hot(labels[i])[0].cpu(), lambda i: labels[i] > 0, len(labels), run.seed
         )
     objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config, image)
-    section = config.model_dump(mode="json") | built_on
+    section = config.model_dump(mode="json") | built_on | _frame(run)
     summary = run.fit("segmentation_autoencoder", objective, config.optimization, section)
     return run.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
 
@@ -229,7 +250,8 @@ def joint_latents(run: TrainingRun) -> JointLatents:
         return np.array(placement(run.profile, *body(index)), np.float32)
 
     weights = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
-    key = weights + " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
+    key = weights + str(_frame(run))
+    key += " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
     cache = run.folder / "cache"
     encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
     placed = cached_array(cache / "placements.npy", key, where, len(people), "placing people")
@@ -262,7 +284,7 @@ def train_post_processor(run: TrainingRun) -> dict:
     parts = ("image_autoencoder", "segmentation_autoencoder") if config.reads_labels else ("image_autoencoder",)
     image, *segmentation = (run.trained(name) for name in parts)
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
-    key = " ".join([*(sha256(run.source(name)) for name in parts), *arrays.subjects])
+    key = " ".join([*(sha256(run.source(name)) for name in parts), str(_frame(run)), *arrays.subjects])
 
     def decoded(index: int) -> np.ndarray:
         hu, labels = arrays.hu[index], arrays.labels[index]
