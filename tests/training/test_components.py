@@ -137,7 +137,7 @@ def test_diffusion_knows_the_statistics_of_its_latents(micro_shop):
     x = network.statistics.standardise(latents, attributes)
     assert torch.allclose(network.statistics.restore(x, attributes), latents, atol=1e-4)
     assert torch.allclose(network.placements.mean[0], placements[:, 0].log().mean())
-    assert x.mean().abs() < 1e-4
+    assert x[:, : network.image_channels].mean().abs() < 1e-4  # the blocky people's label maps are all alike
     # the denoiser is released in half precision; a latent keeps some variance of its own whatever factors explain
     ratio = network.denoiser.prior.total_variance / network.statistics.residual_variance
     assert ratio.min() > 0.99 and ratio.max() < 1.1
