@@ -177,7 +177,8 @@ def tiny_people(tmp_path_factory, micro_profile):
 @pytest.fixture(scope="session")
 def micro_shop(tmp_path_factory, micro_profile, tiny_people):
     """A workshop in which every component has been trained; `.trainings` says what each trainer returned."""
-    from vctlib.training.components import TRAINERS, TrainingRun
+    from vctlib.training.components import TRAINERS
+    from vctlib.training.run import TrainingRun
 
     folder = tmp_path_factory.mktemp("workshop")
     shop = TrainingRun(micro_profile, tiny_people, folder / "training", folder / "models", folder / "released", seed=3)

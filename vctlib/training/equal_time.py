@@ -15,7 +15,8 @@ from pathlib import Path
 from vctlib.config import Profile, changed
 from vctlib.files import write_text
 from vctlib.network_config import MultiWindow
-from vctlib.training.components import TrainingRun, train_image_autoencoder
+from vctlib.training.components import train_image_autoencoder
+from vctlib.training.run import TrainingRun
 
 PROBE_STEPS = 12  # of the longest stage, to learn what a step costs
 _COUNTED = ("codebook_warmup", "adversarial_start")  # beside the optimizer's own, what a stage counts in steps

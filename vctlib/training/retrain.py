@@ -8,7 +8,8 @@ from pathlib import Path
 
 from vctlib.config import changed
 from vctlib.files import sha256
-from vctlib.training.components import TrainingRun, fit_latent_diffusion, joint_latents
+from vctlib.training.components import fit_latent_diffusion, joint_latents
+from vctlib.training.run import TrainingRun
 
 
 def retrained_diffusion(
