@@ -6,8 +6,8 @@ import torch
 from scipy.ndimage import map_coordinates
 
 from vctlib.anatomy import PAPER16
-from vctlib.cohort_config import BodyFrameConfig
 from vctlib.errors import InputError
+from vctlib.network_config import BodyFrameConfig
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
 
 NUMBER = {name: number for number, name in PAPER16.items()}

@@ -15,7 +15,7 @@ from vctlib.networks.body_frame import placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import encode_body, inference, post_process, reconstruct_volume, segment, to_network
 from vctlib.networks.precision import make_accelerator
-from vctlib.training import components, loop
+from vctlib.training import components, loop, run
 from vctlib.training.components import TRAINERS, joint_latents, train_image_autoencoder, train_segmentation_autoencoder
 from vctlib.training.loop import TrainingPaused
 
@@ -50,8 +50,8 @@ def test_weights_alone_give_what_the_trained_network_gave(empty_shop, monkeypatc
         released[component] = network.eval()
         original(path, component, network, *rest)
 
-    original = components.release
-    monkeypatch.setattr(components, "release", keep)
+    original = run.release
+    monkeypatch.setattr(run, "release", keep)
     for trainer in (train_image_autoencoder, train_segmentation_autoencoder):
         trainer(empty_shop)
     image, segmentation = (restore(empty_shop.weights(name), name)[0] for name in released)
@@ -140,7 +140,7 @@ def test_diffusion_knows_the_statistics_of_its_latents(micro_shop):
     assert x[:, : network.image_channels].mean().abs() < 1e-4  # the blocky people's label maps are all alike
     # the denoiser is released in half precision; a latent keeps some variance of its own whatever factors explain
     ratio = network.denoiser.prior.total_variance / network.statistics.residual_variance
-    assert ratio.min() > 0.99 and ratio.max() < 1.1
+    assert ratio.min() > 0.99 and ratio.max() < 1.3
     assert network.denoiser.prior.factors.abs().max() > 0
 
 
@@ -148,7 +148,7 @@ def test_post_processor_and_segmenter_answer_on_whole_bodies(micro_shop, tiny_pe
     shop, _ = micro_shop
     hu, _ = tiny_people.ct("B7")
     post_processor, segmenter = (restore(shop.weights(name), name)[0] for name in ("post_processor", "segmenter"))
-    improved = post_process(post_processor, hu, shop.profile)
+    improved = post_process(post_processor, hu, np.zeros(hu.shape, np.uint8), shop.profile)
     assert improved.shape == hu.shape and 0 < np.abs(improved - hu).max() < 500  # it began as the identity
     found = segment(segmenter, hu, shop.profile)
     assert found.dtype == np.uint8 and found.shape == hu.shape

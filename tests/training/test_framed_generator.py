@@ -10,9 +10,9 @@ from torch import nn
 
 from tests.training.conftest import OPTIMIZATION, PATCH, SHAPE, losses_of
 from vctlib.anatomy import HU_RANGE, PAPER16, ids_of, reduce_labels
-from vctlib.config import BlockSegmentationConfig, VectorQuantisedSegmentationConfig
 from vctlib.errors import InputError
 from vctlib.intensity import normalise_hu
+from vctlib.network_config import BlockSegmentationConfig, VectorQuantisedSegmentationConfig
 from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import inference, to_network

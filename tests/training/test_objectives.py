@@ -10,7 +10,11 @@ from torch import nn
 from tests.training.conftest import OPTIMIZATION, PATCH, SHAPE, Shifted, losses_of, stage_config
 from vctlib.anatomy import PAPER16
 from vctlib.intensity import normalise_hu
-from vctlib.network_config import LatentDiffusionConfig, MultiWindow, UNetConfig, VectorQuantisedSegmentationConfig
+from vctlib.network_config import (
+    LatentDiffusionConfig,
+    MultiWindow,
+    VectorQuantisedSegmentationConfig,
+)
 from vctlib.networks.components import JointLatentDiffusion
 from vctlib.training import loop, objectives
 from vctlib.training.loop import train
@@ -175,23 +179,6 @@ def test_segmenter_is_judged_on_the_body_and_a_little_air(arrays):
     assert losses_of(objective, batch)[0][1].item() == pytest.approx(0, abs=1e-3)
     network.right = False
     assert losses_of(objective, batch)[0][1].item() > 1
-
-
-def test_post_processor_goes_from_reconstruction_to_image(arrays):
-    reconstructed = (arrays.hu[:2] + 100).clip(-1000, 2000)
-    arrays.body = arrays.body[:2]  # of two of the three people
-    config = UNetConfig(channels=(4, 8), residual_units=1, optimization=OPTIMIZATION)
-    objective = objectives.PostProcessorObjective(Shifted(), config, arrays, reconstructed)
-    objective.networks["network"] = nn.Identity()
-    batch = objective.batch(np.random.default_rng(0), 20)
-    assert torch.allclose(batch["x"] - batch["y"], torch.tensor(0.1), atol=1e-6)
-    assert not torch.isclose(batch["y"], torch.tensor(0.052)).any()  # never the third
-    ((_, loss, figures),) = losses_of(objective, batch)
-    assert loss.item() == pytest.approx(0.1, rel=1e-4) and set(figures) == {"reconstruction"}
-    with_features = config.model_copy(update={"perceptual_weight": 0.5})
-    objective = objectives.PostProcessorObjective(nn.Identity(), with_features, arrays, reconstructed)
-    ((_, loss, figures),) = losses_of(objective, {"x": batch["x"][:2], "y": batch["x"][:2]})
-    assert loss.item() == pytest.approx(0, abs=1e-6) and figures["perceptual"] == pytest.approx(0, abs=1e-6)
 
 
 class Denoiser(nn.Module):

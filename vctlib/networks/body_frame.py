@@ -14,10 +14,10 @@ from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from vctlib.anatomy import PAPER16
-from vctlib.cohort_config import BodyFrameConfig
 from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.measure.mask import BODY_THRESHOLD_HU
+from vctlib.network_config import BodyFrameConfig
 
 _BONES = tuple(number for number, name in PAPER16.items() if name in ("bone", "appendicular_bones"))
 _AXIAL_BONE = _BONES[0]

@@ -16,8 +16,8 @@ from torch import nn
 from vctlib.errors import InputError
 
 _LEAST_SHARE = 0.05  # of a latent's variance that no factor explains
-_LEVELS = 256  # of noise, at which the factors' posterior covariance is solved for; between them the nearest serves
-_WITH_FACTORS = 0.25  # share of the latents that factors reach: the rest, mostly air, has 0.5 % of what they explain
+_LEVELS = 256  # of noise, at which the factors' posterior covariance is solved for; between them it is interpolated
+_WITH_FACTORS = 0.2  # share of the latents that factors reach: the rest, mostly air, has 0.5 % of what they explain
 
 
 class Posterior(NamedTuple):
@@ -91,18 +91,24 @@ class LatentPrior(nn.Module):
     def _factor_posterior(self, noisy, around, signal, noise):
         """Expectation and variance of the factors' sum."""
         over_own = (noisy / around).flatten(1)[:, self.places]
-        steps = (_LEVELS * noise / (signal + noise)).round().long().clamp_min(1).tolist()
-        covariances, spreads = zip(*(self._solve(step) for step in steps), strict=True)
+        level = (_LEVELS * (noise / (signal + noise)).sqrt()).clamp(0, _LEVELS - 1e-3)
+        covariances, spreads = zip(*(self._between(each) for each in level.tolist()), strict=True)
         projected = over_own @ self.factors.T
         scores = torch.stack([c @ p for c, p in zip(covariances, projected, strict=True)])
         found = signal[:, None] * scores @ self.factors, torch.stack(spreads)
         return tuple(self._spread_out(part).view_as(noisy) for part in found)
 
+    def _between(self, level: float) -> list[torch.Tensor]:
+        """Covariance of the factors' scores and variance of their sum at a level between two that are solved for."""
+        below = int(level)
+        pairs = zip(self._solve(below), self._solve(below + 1), strict=True)
+        return [torch.lerp(low, high, level - below) for low, high in pairs]
+
     def _solve(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Posterior covariance of the factors' scores, and variance of their sum, at noise / (signal + noise) of `step`
-        in `_LEVELS`: they depend on that ratio alone."""
+        """Posterior covariance of the factors' scores, and variance of their sum, where noise / (signal + noise) is the
+        square of `step` over `_LEVELS`: they depend on that ratio alone, and change fastest where it is small."""
         if step not in self._solved or self._solved[step][0].device != self.factors.device:
-            noise = step / _LEVELS
+            noise = (step / _LEVELS) ** 2
             own = (1 - noise) ** 2 * self.variance.flatten()[self.places] + noise**2
             precision = (1 - noise) ** 2 * (self.factors / own) @ self.factors.T
             covariance = torch.linalg.inv(precision + torch.eye(len(precision), device=precision.device))

@@ -52,15 +52,21 @@ class BodyArrays:
     """
 
     def __init__(
-        self, cohort: Cohort, folder: Path, *, target: LabelTable | None = None, frame_of: Profile | None = None
+        self,
+        cohort: Cohort,
+        folder: Path,
+        *,
+        target: LabelTable | None = None,
+        frame_of: Profile | None = None,
+        tag: str = "",
     ) -> None:
         self.subjects = cohort.subjects
         if not self.subjects:
             raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
         key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(self.subjects)}"
-        count, tag = len(self.subjects), ""
-        if frame_of is not None and frame_of.body_frame is not None:
-            tag = "_framed"
+        count, framed = len(self.subjects), frame_of is not None and frame_of.body_frame is not None
+        if framed:
+            tag += "_framed"
             key += frame_of.body_frame.model_dump_json()
 
         def reduced(index: int, table: LabelTable) -> np.ndarray:
@@ -72,11 +78,11 @@ class BodyArrays:
 
         def ct(index: int) -> np.ndarray:
             hu = cohort.ct(self.subjects[index])[0]
-            return np.rint(frame(index).into(hu).clip(*HU_RANGE)).astype(np.int16) if tag else hu
+            return np.rint(frame(index).into(hu).clip(*HU_RANGE)).astype(np.int16) if framed else hu
 
         def labels(index: int) -> np.ndarray:
             found = reduced(index, target)
-            return frame(index).labels_into(found) if tag else found
+            return frame(index).labels_into(found) if framed else found
 
         self.hu = cached_array(folder / f"hu{tag}.npy", key, ct, count, "reading CT")
         self.labels = None
