@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from vctlib.anatomy import MEASURE, tissue
+from vctlib.anatomy import MEASURE, PAPER16, reduce_labels, tissue
 from vctlib.cohort import Cohort
 from vctlib.config import Profile
 from vctlib.measure import measure_body
 from vctlib.metrics.intervals import Estimate, bootstrap
 from vctlib.metrics.reconstruction import compare
+from vctlib.networks.body_frame import placement
 from vctlib.networks.inference import reconstruct_volume, segment
 from vctlib.rows import resumable_table
 
@@ -44,7 +45,10 @@ def reconstruction_rows(
 
     def row(subject_id: str) -> dict[str, float]:
         hu, affine = people.ct(subject_id)
-        image = hu if autoencoder is None else reconstruct_volume(autoencoder, hu, profile)
+        image = hu
+        if autoencoder is not None:
+            where = placement(profile, hu, reduce_labels(people.labels(subject_id), people.info.labels, PAPER16))
+            image = reconstruct_volume(autoencoder, hu, where, profile)
         values = dict(measure_body(image, segment(segmenter, image, profile), MEASURE, affine))
         if autoencoder is not None:
             quality = compare(hu, image, affine)
