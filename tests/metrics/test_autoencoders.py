@@ -22,7 +22,7 @@ def test_rows_and_their_errors(tiny_people, micro_profile, tmp_path, monkeypatch
     people = tiny_people.select(tiny_people.subjects[:3])
     monkeypatch.setattr(autoencoders, "segment", lambda network, hu, profile: (hu > 0).astype(np.uint8))
     monkeypatch.setattr(autoencoders, "measure_body", lambda hu, *_: body(float(hu.mean())))
-    monkeypatch.setattr(autoencoders, "reconstruct_volume", lambda network, hu, profile: hu + 10.0)
+    monkeypatch.setattr(autoencoders, "reconstruct_volume", lambda network, hu, where, profile: hu + 10.0)
 
     def body(mean: float) -> dict:
         names = ("body_fat_percent", "muscle_percent", "mass_kg", "height_cm")
