@@ -41,16 +41,6 @@ def data_fetch(names: tuple[str, ...], everything: bool) -> None:
     fetch_entries(names, everything)
 
 
-@data.command("convert")
-@click.argument("name", type=click.Choice(["open_kbp"]))
-@click.argument("folder")
-def data_convert(name: str, folder: str) -> None:
-    """Pack data as published into VCTLIB_DATA: open_kbp, from a checkout of its repository."""
-    from vctlib.commands.data import convert_open_kbp
-
-    print(convert_open_kbp(folder))
-
-
 @data.command("verify")
 def data_verify() -> None:
     """Check every copy on this machine against its SHA-256."""

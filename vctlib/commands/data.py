@@ -1,11 +1,9 @@
-"""`vct data`: list, fetch, convert and verify what data_manifest.yaml names."""
+"""`vct data`: list, fetch and verify what data_manifest.yaml names."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from vctlib.errors import InputError
-from vctlib.manifest import Entry, how_to_obtain, load_manifest, locate, problem_of, read_index, resolve
+from vctlib.manifest import Entry, how_to_obtain, load_manifest, locate, resolve
 
 
 def size(entry: Entry) -> str:
@@ -51,27 +49,6 @@ def fetch_entries(names: Sequence[str], everything: bool) -> None:
             print(how_to_obtain(entries[name]))
             continue
         print(f"{name}: {resolve(name, manifest=entries)}")
-
-
-def convert_open_kbp(checkout: str) -> Path:
-    """Pack a checkout of OpenKBP's repository into VCTLIB_DATA/open_kbp, and check it; the folder.
-
-    Raises InputError where VCTLIB_DATA is not set, where the folder is there already, or where a file has other bytes.
-    """
-    from vctlib.sources.open_kbp_csv import pack_open_kbp
-
-    entry = load_manifest()["open_kbp"]
-    if not os.environ.get("VCTLIB_DATA"):
-        raise InputError(
-            "set VCTLIB_DATA to the folder where data shall lie, and keep it set: export VCTLIB_DATA=~/data"
-        )
-    out = Path(os.environ["VCTLIB_DATA"]).expanduser() / entry.local
-    names = [name.removesuffix(".npz") for name in read_index(entry) if name.endswith(".npz")]
-    pack_open_kbp(Path(checkout).expanduser(), names, out)
-    if problem := problem_of(entry, out):
-        commit = entry.source.rpartition("/")[2]
-        raise InputError(f"{problem}; is the checkout that of commit {commit}?")
-    return out
 
 
 def _here(entry: Entry) -> bool:
