@@ -26,9 +26,8 @@ SHOULDERS_MM = 300.0  # no head is so wide, every pair of shoulders is
 SMOOTHING_MM = 10.0  # of the area along the body, before its smallest value is looked for
 PROMINENCE_MM2 = 500.0  # the head above the neck is larger than it by this and more
 JAW = "mandible"
-NECK_BELOW_JAW_MM = (
-    15.0  # where the outline of OpenKBP's patients is thinnest, on average of the 59 with a jaw labelled
-)
+# Where the outline of OpenKBP's patients is thinnest, on average of the 59 who have a jaw labelled.
+NECK_BELOW_JAW_MM = 15.0
 THINNEST = 0.5  # of the neck's area; where a slice of the cut is smaller, its publisher masked more than the air
 
 
