@@ -102,6 +102,7 @@ def test_starts_without_anything_heavy():
     [
         (["run", "--profile", "nope"], "no profile 'nope'"),
         (["run", "--profile", "smoke", "--until", "99"], "no step '99'"),
+        (["run", "--studies", "--until", "17"], "not both"),
         (["notebook", "nope"], "no such notebook"),
         (["notebook", "01_make_reference_cohort", "-p", "sead", "1"], "no parameter 'sead'"),
         (["notebook", "01_make_reference_cohort", "-p", "flag", "perhaps"], "parameter 'flag' must be bool"),

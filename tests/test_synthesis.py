@@ -14,9 +14,10 @@ from vctlib.cohort import Cohort
 from vctlib.errors import InputError
 from vctlib.intensity import denormalise_hu
 from vctlib.metrics import consistency
-from vctlib.metrics.independent import consistency_rows, measure_independently, measurements
+from vctlib.metrics.independent import SOURCES, anatomy_of, consistency_rows, measure_independently, measurements
+from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.components import GENERATOR_COMPONENTS, release, restore
-from vctlib.networks.inference import one_hot, to_network
+from vctlib.networks.inference import to_network
 from vctlib.networks.weights import load_weights, save_weights
 from vctlib.synthesis import Generator, reconstruct_cohort, synthesize_cohort
 
@@ -29,14 +30,14 @@ def weights(micro_shop, tiny_people, tmp_path_factory) -> dict:
     paths = {name: shop.weights(name) for name in GENERATOR_COMPONENTS}
     hu, labels = tiny_people.ct("B2")[0], reduced(tiny_people)("B2")
     torch.manual_seed(0)
-    for name, x in (("image_autoencoder", to_network(hu)), ("segmentation_autoencoder", one_hot(labels))):
-        network, profile, training = restore(paths[name], name)
-        with torch.no_grad():
-            for stage in network.stages if name == "image_autoencoder" else [network.stage]:
-                x = stage.encode(stage.standardise(x))
-                stage.codebook._initialise(x.movedim(1, -1).flatten(0, -2))
-        paths[name] = tmp_path_factory.mktemp("weights") / f"{name}.safetensors"
-        release(paths[name], name, network, profile, training)
+    network, profile, training = restore(paths["image_autoencoder"], "image_autoencoder")
+    x = to_network(BodyFrame(profile, placement(profile, hu, labels)).into(hu))
+    with torch.no_grad():
+        for stage in network.stages:
+            x = stage.encode(stage.standardise(x))
+            stage.codebook._initialise(x.movedim(1, -1).flatten(0, -2))
+    paths["image_autoencoder"] = tmp_path_factory.mktemp("weights") / "image_autoencoder.safetensors"
+    release(paths["image_autoencoder"], "image_autoencoder", network, profile, training)
     return paths
 
 
@@ -109,10 +110,10 @@ def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesi
     for made in (3, 4):  # three, then four more, then the rest
         left = iter(range(made))
 
-        def interrupt(self, latents, left=left):
+        def interrupt(self, latents, where, left=left):
             if next(left, None) is None:
                 raise KeyboardInterrupt
-            return original(self, latents)
+            return original(self, latents, where)
 
         with monkeypatch.context() as patched:
             patched.setattr(Generator, "decode", interrupt)
@@ -123,7 +124,7 @@ def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesi
     (tmp_path / "c" / "ct" / ".B4-s1.nii.gz.1.tmp").write_bytes(b"half")
     decoded = []
     with monkeypatch.context() as patched:
-        patched.setattr(Generator, "decode", lambda self, z: decoded.append(1) or original(self, z))
+        patched.setattr(Generator, "decode", lambda self, *body: decoded.append(1) or original(self, *body))
         synthesize(tmp_path / "c")
     assert len(decoded) == 10 - 3 - 4
     assert hashes(tmp_path / "c") == hashes(undisturbed.path)
@@ -236,7 +237,7 @@ def measured(tiny_people, micro_profile, micro_shop, tmp_path) -> pd.DataFrame:
 
 def test_perfect_segmenter_finds_what_is_there(measured, tiny_people):
     table = measurements(measured)
-    assert list(measured.index) == tiny_people.subjects[:4] and not any("/" in name for name in table)
+    assert list(measured.index) == tiny_people.subjects[:4] and not any("consistency/" in name for name in table)
     voxel_l = 0.04**3 * 1000
     for subject in measured.index:
         body = tiny_people.labels(subject) > 0
@@ -257,6 +258,16 @@ def test_comparison_is_perfect_where_segmenter_and_labels_agree(measured):
     by = rows.set_index(["subject_id", "structure"]).loc[("B0", "liver")]
     assert by["volume_ml_generated"] == by["volume_ml_independent"] == pytest.approx(4 * 4 * 4 * 64)
     assert by["right_generated"] == pytest.approx(2 * 40, abs=20)  # of the middle of the labelled body
+
+
+def test_segmenter_and_labels_tell_of_the_same_plan_where_they_agree(measured):
+    image, labels = (anatomy_of(measurements(measured), source) for source in SOURCES)
+    shared = [name for name in labels if name.split("/")[0] in ("liver", "brain", "lung_upper_lobes", "spleen")]
+    assert len(shared) > 8 and (image["liver/volume_ml"] > 0).all() and (image["spleen/volume_ml"] == 0).all()
+    pd.testing.assert_frame_equal(image[shared], labels[shared], check_dtype=False)
+    assert (image["body/detached_percent"] < 100).all() and "body/detached_percent" not in labels
+    with pytest.raises(InputError, match="notebooks 08 and 09"):
+        anatomy_of(measured[["liver_volume_ml_measured"]], "image")
 
 
 def test_rows_are_kept_and_made_anew_for_other_weights(tiny_people, micro_profile, micro_shop, tmp_path):

@@ -1,4 +1,4 @@
-"""What a profile says of the reference cohort and of the scanner that looks at it."""
+"""What a profile says of the reference cohort, of the scanner that looks at it and of the frame of its bodies."""
 
 from typing import Annotated, Literal, get_args
 
@@ -38,6 +38,7 @@ class ScannerConfig(Strict):
 class CohortConfig(Strict):
     source: Literal["phantom", "nifti"]
     n_people: PositiveInt
+    n_more: Annotated[int, Field(ge=0)] = 0  # phantoms of other people that teach the latent diffusion, beside these
     test_fraction: Fraction  # people whom no generator network ever sees
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # phantoms are isotropic
     grid: Triple  # voxels (x, y, z)

@@ -22,6 +22,7 @@ from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.config import Profile, SynthesisConfig
 from vctlib.files import sha256
+from vctlib.networks.body_frame import Placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import (
     decode_image,
@@ -65,36 +66,40 @@ class Generator:
         )
 
     def sample_latents(
-        self, categories: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], config: SynthesisConfig
-    ) -> torch.Tensor:
-        """Joint latents (batch, channel, x, y, z) for category indices (batch, 4); one seed sequence a body.
+        self, attributes: Sequence[Sequence[float]], seeds: Sequence[Sequence[int]], config: SynthesisConfig
+    ) -> tuple[torch.Tensor, list[Placement]]:
+        """Joint latents (batch, channel, x, y, z) and placements for attributes (batch, 4), NaN where unknown, as
+        `Attributes.values` gives them; one seed sequence a body.
 
         DDPM with all its timesteps also draws noise on the way, seeded by the first body: there, sample one at a time.
         """
         shape = self.diffusion.latent_shape
-        noise = torch.stack(
-            [torch.from_numpy(np.random.default_rng(s).standard_normal(shape, np.float32)) for s in seeds]
-        ).to(device())
-        condition = torch.tensor(categories, device=device())
+        streams = [np.random.default_rng(s) for s in seeds]
+        noise = torch.stack([torch.from_numpy(rng.standard_normal(shape, np.float32)) for rng in streams]).to(device())
+        of_placements = torch.from_numpy(np.stack([rng.standard_normal(len(Placement._fields)) for rng in streams]))
+        condition = torch.tensor(attributes, dtype=torch.float32, device=device())
         predict = guided(self.diffusion.denoiser, condition, config.guidance_scale)
         schedule = make_schedule(self.profile.latent_diffusion)
         generator = torch.Generator(device()).manual_seed(int(np.random.SeedSequence(seeds[0]).generate_state(1)[0]))
         with inference(self.profile.precision):
             clean = schedule.sample(predict, noise, config.steps, generator)
-        return self.diffusion.statistics.restore(clean.float(), condition)
+        placements = self.diffusion.placements(condition, of_placements)
+        return self.diffusion.statistics.restore(clean.float(), condition), placements
 
-    def decode(self, latents: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Joint latents of one body (1, channel, x, y, z) -> CT in HU (float32) and label map (uint8), (x, y, z)."""
+    def decode(self, latents: torch.Tensor, where: Placement) -> tuple[np.ndarray, np.ndarray]:
+        """Joint latents of one body (1, channel, x, y, z) and its placement -> CT in HU (float32) and label map
+        (uint8), (x, y, z)."""
         z_image, z_labels = self.diffusion.split(latents)
-        hu = decode_image(self.image, z_image, self.profile)
+        hu = decode_image(self.image, z_image, where, self.profile)
+        labels = decode_labels(self.segmentation, z_labels, where, self.profile)
         if self.post_processor is not None:
-            hu = post_process(self.post_processor, hu, self.profile)
-        return hu, decode_labels(self.segmentation, z_labels, self.profile)
+            hu = post_process(self.post_processor, hu, labels, self.profile)
+        return hu, labels
 
     def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z)."""
-        z = encode_body(self.image, self.segmentation, hu, labels, self.profile)
-        return self.decode(torch.from_numpy(z)[None].to(device()))
+        z, where = encode_body(self.image, self.segmentation, hu, labels, self.profile)
+        return self.decode(torch.from_numpy(z)[None].to(device()), where)
 
 
 def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: str = "") -> CohortInfo:
@@ -150,11 +155,11 @@ def synthesize_cohort(
     with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="synthesizing", unit="body") as bar:
         for begin in range(0, len(missing), config.batch_size):
             batch = missing[begin : begin + config.batch_size]
-            categories = [Attributes.from_row(people.loc[person]).categories() for _, person, _ in batch]
+            attributes = [Attributes.from_row(people.loc[person]).values() for _, person, _ in batch]
             seeds = [[seed, crc32(person.encode()), draw] for _, person, draw in batch]
-            latents = generator.sample_latents(categories, seeds, config)
-            for (subject_id, person, draw), z in zip(batch, latents, strict=True):
-                hu, labels = generator.decode(z[None])
+            latents, placements = generator.sample_latents(attributes, seeds, config)
+            for (subject_id, person, draw), z, where in zip(batch, latents, placements, strict=True):
+                hu, labels = generator.decode(z[None], where)
                 row = {name: people.at[person, name] for name in (*ATTRIBUTE_COLUMNS, "split")}
                 row |= {"reference_id": person, "draw": draw}
                 writer.add(subject_id, row, hu, labels, _affine(writer.info))

@@ -12,7 +12,9 @@ from vctlib.networks.inference import post_process, to_network
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return torch.nn.Conv3d(1, 1, 3, padding=1).eval()
+    network = torch.nn.Conv3d(1, 1, 3, padding=1).eval()
+    network.reads_labels = False
+    return network
 
 
 def blended(network, hu, window):
@@ -28,6 +30,6 @@ def test_one_window_is_the_network_and_more_are_blended(network, micro_profile, 
     network.register_forward_hook(lambda *_: passes.append(1))
     shape = np.array(window.image_patch) + [0, 0, wider]
     hu = np.random.default_rng(0).uniform(-1000, 1000, shape).astype(np.float32)
-    found = post_process(network, hu, profile)
+    found = post_process(network, hu, np.zeros(hu.shape, np.uint8), profile)
     assert len(passes) == calls and found.shape == hu.shape
     np.testing.assert_allclose(found, blended(network, hu, window), atol=0.05)

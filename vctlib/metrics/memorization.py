@@ -75,5 +75,20 @@ def memorization(
     return Memorization(synthetic_hu, positions, held_out_hu, ratio, closer)
 
 
+def closest_pairs(found: Memorization, k: int = 4) -> list[tuple[int, int, float]]:
+    """The k synthetic bodies nearest to a training body, nearest first: their position, its position, distance in HU.
+
+    Each training body is shown once, beside the synthetic body nearest to it, so that one common body does not fill
+    the list.
+    """
+    pairs, taken = [], set()
+    for position in np.argsort(found.synthetic_hu, kind="stable"):
+        training = int(found.nearest[position])
+        if training not in taken:
+            taken.add(training)
+            pairs.append((int(position), training, float(found.synthetic_hu[position])))
+    return pairs[:k]
+
+
 def _ratio_of_medians(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.median(first) / np.median(second))

@@ -4,14 +4,19 @@ A weights file is safetensors with the resolved profile and the training's summa
 restored without the profile that made it.
 """
 
+from math import isnan
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vctlib.anatomy import MEASURE, PAPER16
+from vctlib.attributes import ATTRIBUTES
 from vctlib.config import Profile
 from vctlib.errors import InputError
+from vctlib.networks.body_frame import Placement
+from vctlib.networks.conditions import AttributeRegression
 from vctlib.networks.latent_diffusion import LatentDiffusion
 from vctlib.networks.latent_statistics import LatentStandardiser
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
@@ -24,7 +29,10 @@ GENERATOR_COMPONENTS = ("image_autoencoder", "segmentation_autoencoder", "latent
 
 
 class JointLatentDiffusion(nn.Module):
-    """The denoiser of joint latents, with the statistics that bring latents to its scale and back."""
+    """The denoiser of joint latents, with the statistics that bring latents to its scale and back.
+
+    `placements` tells how large a body of some attributes is and where it lies.
+    """
 
     def __init__(self, profile: Profile) -> None:
         super().__init__()
@@ -35,19 +43,70 @@ class JointLatentDiffusion(nn.Module):
         config = profile.latent_diffusion
         self.denoiser = LatentDiffusion(config, channels, self.latent_shape[1:])
         groups = (self.image_channels, channels - self.image_channels)
-        self.statistics = LatentStandardiser(config.mean, channels, self.latent_shape[1:], groups=groups)
+        self.statistics = LatentStandardiser(
+            config.mean, channels, self.latent_shape[1:], groups=groups, conditioning=config.conditioning
+        )
+        self.placements = PlacementModel(config.conditioning)
+        self.reads_image = getattr(profile.segmentation_autoencoder, "reads_image", False)
 
-    def fit_statistics(self, latents: Tensor, categories: Tensor) -> None:
-        """Learn mean and scale of training latents (n, channel, x, y, z) of people of these categories (n, 4)."""
-        self.statistics.fit(latents, categories)
+    def fit_statistics(self, latents: Tensor, placements: Tensor, attributes: Tensor) -> None:
+        """Learn mean and scale of training latents (n, channel, x, y, z) and of placements (n, 5) of people of these
+        attributes (n, 4)."""
+        self.placements.fit(placements, attributes)
+        self.statistics.fit(latents, attributes)
         prior = self.denoiser.prior
         with_factors = latents if len(prior.factors) else latents[:0]  # a copy of all latents only where it is needed
-        standardised = self.statistics.standardise(with_factors, categories[: len(with_factors)])
+        standardised = self.statistics.standardise(with_factors, attributes[: len(with_factors)])
         prior.fit(standardised, self.statistics.residual_variance)
 
     def split(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Joint latents (batch, channel, x, y, z) -> those of the image and those of the label map."""
-        return latents[:, : self.image_channels], latents[:, self.image_channels :]
+        """Joint latents (batch, channel, x, y, z) -> what the decoders of the image and of the label map want."""
+        image, labels = latents[:, : self.image_channels], latents[:, self.image_channels :]
+        return image, torch.cat([labels, image], dim=1) if self.reads_image else labels
+
+
+class PlacementModel(nn.Module):
+    """Placements (n, 5) given attributes: Gaussian about a ridge regression; size and girth on a logarithmic scale.
+
+    Of whom less is known, more spread is drawn: what the untold attributes would have explained is part of it.
+    """
+
+    def __init__(self, conditioning: str):
+        super().__init__()
+        count = len(Placement._fields)
+        self.register_buffer("mean", torch.zeros(count))
+        # Cholesky factors of the residuals' covariance, for each combination of known attributes
+        self.register_buffer("spread", torch.zeros(2 ** len(ATTRIBUTES), count, count))
+        self.regression = AttributeRegression(conditioning, (count,))
+
+    @torch.no_grad()
+    def fit(self, placements: Tensor, attributes: Tensor) -> None:
+        """Placements (n, 5) and attributes (n, 4) of training people."""
+        rows = _logarithmic(placements.double()).float()
+        self.mean.copy_(rows.mean(0))
+        effects, left = self.regression.prepare(attributes)(rows - self.mean)
+        self.regression.effects.copy_(effects)
+        explained = self.regression(attributes)
+        for known, spread in enumerate(self.spread):
+            untold = torch.tensor([not known >> i & 1 for i in range(len(ATTRIBUTES))])
+            without = self.regression(attributes.masked_fill(untold, float("nan")))
+            missed = (left + explained - without).double()
+            covariance = missed.T @ missed / max(len(rows) - 1, 1)
+            spread.copy_(torch.linalg.cholesky(covariance + 1e-9 * torch.eye(len(covariance))))
+
+    def forward(self, attributes: Tensor, noise: Tensor) -> list[Placement]:
+        """Attributes (batch, 4) and standard normal numbers (batch, 5) -> a placement each."""
+        return [self._place(*person) for person in zip(attributes.split(1), noise.split(1), strict=True)]
+
+    def _place(self, attributes: Tensor, noise: Tensor) -> Placement:
+        """Of one person alone: the same sum in another company rounds otherwise, and a body moves with it."""
+        known = sum(1 << i for i, value in enumerate(attributes[0].tolist()) if not isnan(value))
+        row = (self.mean + self.regression(attributes) + noise.to(self.mean) @ self.spread[known].T)[0]
+        return Placement(*torch.cat([row[:2].exp(), row[2:]]).tolist())
+
+
+def _logarithmic(placements: Tensor) -> Tensor:
+    return torch.cat([placements[:, :2].log(), placements[:, 2:]], dim=1)
 
 
 def build(component: str, profile: Profile) -> nn.Module:
@@ -57,11 +116,12 @@ def build(component: str, profile: Profile) -> nn.Module:
     if component == "image_autoencoder":
         return StackedAutoencoder(profile.image_autoencoder)
     if component == "segmentation_autoencoder":
-        return SegmentationAutoencoder(profile.segmentation_autoencoder, n_classes=len(PAPER16) + 1)
+        image_channels = profile.image_autoencoder.stages[-1].latent_channels
+        return SegmentationAutoencoder(profile.segmentation_autoencoder, len(PAPER16) + 1, image_channels)
     if component == "latent_diffusion":
         return JointLatentDiffusion(profile)
     if component == "post_processor":
-        return PostProcessor(profile.post_processor)
+        return PostProcessor(profile.post_processor, len(PAPER16) + 1)
     if component == "segmenter":
         return Segmenter(profile.segmenter, n_classes=len(MEASURE) + 1)
     raise InputError(f"no component {component!r}")
@@ -71,7 +131,7 @@ def build(component: str, profile: Profile) -> nn.Module:
 _HALF_PRECISION = {
     "image_autoencoder": ("stages.0.residual.",),
     "segmentation_autoencoder": ("stage.residual.",),
-    "latent_diffusion": ("denoiser.", "statistics.effects"),
+    "latent_diffusion": ("denoiser.", "statistics.regression.effects"),
     "segmenter": ("body.", "head."),
 }
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from monai.networks.schedulers import DDIMScheduler, DDPMScheduler, RFlowScheduler
 
-from vctlib.config import LatentDiffusionConfig
+from vctlib.network_config import LatentDiffusionConfig
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (noisy, timesteps) -> prediction
 
@@ -141,18 +141,18 @@ def make_schedule(config: LatentDiffusionConfig) -> RectifiedFlow | DenoisingDif
     return kinds[config.schedule](config.timesteps)
 
 
-def guided(network: Callable, categories: torch.Tensor, scale: float) -> Predict:
+def guided(network: Callable, attributes: torch.Tensor, scale: float) -> Predict:
     """Classifier-free guidance: unconditional + scale * (conditional - unconditional).
 
-    network(noisy, timesteps, categories); categories (batch, 4), 0 being none. Scale 1 is the conditional prediction
-    and 0 the unconditional one, each for the price of one evaluation; else both run as one batch.
+    network(noisy, timesteps, attributes); attributes (batch, 4), NaN being unknown. Scale 1 is the conditional
+    prediction and 0 the unconditional one, each for the price of one evaluation; else both run as one batch.
     """
-    none = torch.zeros_like(categories)
+    none = torch.full_like(attributes, float("nan"))
 
     def predict(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
         if scale in (0, 1):
-            return network(noisy, timesteps, categories if scale else none)
-        both = network(noisy.repeat(2, 1, 1, 1, 1), timesteps.repeat(2), torch.cat([categories, none]))
+            return network(noisy, timesteps, attributes if scale else none)
+        both = network(noisy.repeat(2, 1, 1, 1, 1), timesteps.repeat(2), torch.cat([attributes, none]))
         conditional, unconditional = both.float().chunk(2)
         return unconditional + scale * (conditional - unconditional)
 
@@ -160,18 +160,18 @@ def guided(network: Callable, categories: torch.Tensor, scale: float) -> Predict
 
 
 def drop_attributes(
-    categories: torch.Tensor, probability: float, generator: torch.Generator | None = None
+    attributes: torch.Tensor, probability: float, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Set attributes to none (0), each with `probability`: half of that as whole vectors, half one by one.
+    """Set attributes to unknown (NaN), each with `probability`: half of that as whole vectors, half one by one.
 
     The paper drops with probability 0.2 and does not say whether the whole vector or single attributes
     (killeen2025 section 4.2.3). Guidance needs the former; people with unknown attributes need the latter.
     """
     whole, single = probability / 2, probability / (2 - probability)  # 1 - (1 - whole)(1 - single) = probability
-    device = categories.device
-    dropped = torch.rand(categories.shape, generator=generator, device=device) < single
-    dropped |= torch.rand(len(categories), 1, generator=generator, device=device) < whole
-    return categories.masked_fill(dropped, 0)
+    device = attributes.device
+    dropped = torch.rand(attributes.shape, generator=generator, device=device) < single
+    dropped |= torch.rand(len(attributes), 1, generator=generator, device=device) < whole
+    return attributes.masked_fill(dropped, float("nan"))
 
 
 def _noise_like(x: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
