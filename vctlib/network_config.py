@@ -159,13 +159,32 @@ class UNetConfig(Strict):
 
 
 class PostProcessorConfig(UNetConfig):
-    """Its loss is L1 + squared error + perceptual distance, by these weights."""
+    """Its loss is L1 + squared error + perceptual distance + Dice and cross-entropy of labels, by these weights."""
 
     squared_weight: Weight = 0.0
     perceptual_weight: Weight = 0.0
+    label_weight: Weight = 0.0  # above 0 it writes the label map anew beside the image
     reads_labels: bool = False  # sees the decoded label map beside the decoded image
+    # It learns from reconstructions; with a range, from people whose latents were noised to a share in it and denoised
+    # again, 0 being a reconstruction and 1 somebody else
+    noise_shares: tuple[Fraction, Fraction] | None = None
     max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
     fold: PositiveInt = 1  # voxels along an axis that it sees as one; the segmenter has its own two
+
+    @model_validator(mode="after")
+    def _labels_and_shares(self):
+        if self.label_weight and not self.reads_labels:
+            raise ValueError("label_weight needs reads_labels: a label map is written anew from the one that is read")
+        if self.noise_shares is not None and self.noise_shares[0] > self.noise_shares[1]:
+            raise ValueError(f"noise_shares {list(self.noise_shares)} must not fall")
+        return self
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """The trained components whose output it learns to mend."""
+        if self.noise_shares is not None:
+            return "image_autoencoder", "segmentation_autoencoder", "latent_diffusion"
+        return ("image_autoencoder", "segmentation_autoencoder") if self.reads_labels else ("image_autoencoder",)
 
 
 class SliceRegressorConfig(Strict):

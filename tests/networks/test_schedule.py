@@ -52,6 +52,20 @@ def test_straight_paths_need_one_step():
     torch.testing.assert_close(schedule.sample(predict, torch.randn(2, 1, 2, 2, 2), 1), wanted)
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES[::2], ids=["flow", "ddpm200"])
+def test_what_is_noised_a_little_and_denoised_is_almost_what_it_was(schedule):
+    """Share 0 keeps all, share 1 nothing; between, the more noise the less, and the spread stays."""
+    noise, clean = torch.randn(2, 1, 1, 20, 40, 50)
+    clean = MEAN + SD * (clean - clean.mean()) / clean.std()
+    kept = []
+    for share in (0.0, 0.2, 0.6, 1.0):
+        x = schedule.renew(ideal(schedule), clean, noise, 50, share)
+        kept.append(torch.corrcoef(torch.stack([x.flatten(), clean.flatten()]))[0, 1].item())
+        assert x.std().item() == pytest.approx(SD, abs=0.06 * SD)
+    assert kept[0] == pytest.approx(1) and kept == sorted(kept, reverse=True)
+    assert kept[1] > 0.8 and abs(kept[3]) < 0.1
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=["flow", "ddpm1000", "ddpm200"])
 def test_training_pairs_are_the_mix_that_the_levels_say(schedule):
     clean, noise = torch.randn(3, 2, 4, 4, 4), torch.randn(3, 2, 4, 4, 4)

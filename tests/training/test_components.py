@@ -148,7 +148,7 @@ def test_post_processor_and_segmenter_answer_on_whole_bodies(micro_shop, tiny_pe
     shop, _ = micro_shop
     hu, _ = tiny_people.ct("B7")
     post_processor, segmenter = (restore(shop.weights(name), name)[0] for name in ("post_processor", "segmenter"))
-    improved = post_process(post_processor, hu, np.zeros(hu.shape, np.uint8), shop.profile)
+    improved, _ = post_process(post_processor, hu, np.zeros(hu.shape, np.uint8), shop.profile)
     assert improved.shape == hu.shape and 0 < np.abs(improved - hu).max() < 500  # it began as the identity
     found = segment(segmenter, hu, shop.profile)
     assert found.dtype == np.uint8 and found.shape == hu.shape

@@ -81,17 +81,6 @@ def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement | None
     return decode_image(image, z, where, profile)
 
 
-def reconstruct_labels(
-    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
-) -> np.ndarray:
-    """Encode and decode one label map (x, y, z), with the CT in HU whose latents its decoder may read."""
-    encoded, where = encode_body(image, segmentation, hu, labels, profile)
-    z = torch.from_numpy(encoded)[None].to(device())
-    own, of_image = z[:, image.latent_channels :], z[:, : image.latent_channels]
-    wanted = torch.cat([own, of_image], dim=1) if segmentation.reads_image else own
-    return decode_labels(segmentation, wanted, where, profile)
-
-
 def _likeliest(logits: Tensor) -> np.ndarray:
     """Logits of one body (1, class, x, y, z) -> the number of the largest (x, y, z), uint8."""
     return logits[0].max(0).indices.to(torch.uint8).cpu().numpy()  # on a CPU four times as fast as argmax
@@ -105,12 +94,17 @@ def _slide(network: nn.Module, x: Tensor, profile: Profile) -> Tensor:
         return sliding_window_inference(x, window.image_patch, 1, network, window.overlap, mode="gaussian")
 
 
-def post_process(network: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile) -> np.ndarray:
-    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored."""
+def post_process(
+    network: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
+) -> tuple[np.ndarray, np.ndarray]:
+    """A decoded CT (x, y, z) in HU and its decoded label map -> the same with their detail restored; of the label map
+    where the network writes one, else it is returned as it is."""
     x = to_network(hu)
     if network.reads_labels:
         x = torch.cat([x, one_hot(labels)], dim=1)
-    return denormalise_hu(_slide(network, x, profile)[0, 0].float()).cpu().numpy()
+    found = _slide(network, x, profile).float()
+    improved = denormalise_hu(found[0, 0]).cpu().numpy()
+    return improved, _likeliest(found[:, 1:]) if network.writes_labels else labels
 
 
 def segment(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:

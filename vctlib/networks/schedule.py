@@ -48,6 +48,18 @@ class _Schedule:
         of_clean, of_noise = self.target_weights
         return TrainingPair(noisy, timesteps, of_clean * clean + of_noise * noise, torch.ones((), device=clean.device))
 
+    def renew(
+        self, predict: Predict, clean: torch.Tensor, noise: torch.Tensor, steps: int, share: float
+    ) -> torch.Tensor:
+        """Latents (batch, channel, x, y, z) noised until `share` of the `steps` remains, and denoised again (SDEdit,
+        Meng et al. 2022): share 0 leaves them as they are, share 1 nothing of them."""
+        first = round(steps * (1 - share))
+        if first == steps:
+            return clean.float()
+        timesteps = torch.full((len(clean),), self.path(steps)[first], device=clean.device)
+        noisy = self._scheduler.add_noise(clean.float(), noise.float(), timesteps)
+        return self.sample(predict, noisy, steps, first=first)
+
 
 class RectifiedFlow(_Schedule):
     """Straight paths from noise (timestep `timesteps`) to latents (0), in even steps.
@@ -71,15 +83,21 @@ class RectifiedFlow(_Schedule):
         """Logit-normal: most of them amid the path, where the task is hardest (Esser et al. 2024)."""
         return self.timesteps * torch.randn(n, generator=generator, device=device).sigmoid()
 
+    def path(self, steps: int) -> list[float]:
+        """Timesteps from noise to latents; MONAI's own list is rounded to half precision."""
+        return [self.timesteps * (1 - step / steps) for step in range(steps)]
+
     @torch.no_grad()
     def sample(
-        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None
+        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None, first=0
     ) -> torch.Tensor:
-        """Noise (batch, channel, x, y, z) -> latents. Deterministic: `generator` is not needed."""
+        """Noise (batch, channel, x, y, z) -> latents. Deterministic: `generator` is not needed.
+
+        With `first`, from the noisy latents that stand after so many of the steps.
+        """
         self._scheduler.set_timesteps(steps)
         x, before = noise.float(), None
-        for step in range(steps):  # MONAI's own list of timesteps is rounded to half precision
-            timestep = self.timesteps * (1 - step / steps)
+        for timestep in self.path(steps)[first:]:
             velocity = predict(x, torch.full((len(x),), timestep, device=x.device)).float()
             over_step = velocity if before is None else 1.5 * velocity - 0.5 * before
             x, _ = self._scheduler.step(over_step, timestep, x)
@@ -119,17 +137,23 @@ class DenoisingDiffusion(_Schedule):
         """Uniform (Ho et al. 2020)."""
         return torch.randint(self.timesteps, (n,), generator=generator, device=device)
 
+    def path(self, steps: int) -> list[int]:
+        """Timesteps from noise to latents, as MONAI's DDIM steps down: its own, stretched list does not."""
+        spacing = self.timesteps // steps
+        return list(range(spacing * steps - 1, -1, -spacing))
+
     @torch.no_grad()
     def sample(
-        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None
+        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None, first=0
     ) -> torch.Tensor:
-        """Noise (batch, channel, x, y, z) -> latents. With `steps` below `timesteps` deterministic (DDIM, eta 0)."""
+        """Noise (batch, channel, x, y, z) -> latents. With `steps` below `timesteps` deterministic (DDIM, eta 0).
+
+        With `first`, from the noisy latents that stand after so many of the steps.
+        """
         scheduler = self._scheduler if steps == self.timesteps else self._ddim
         scheduler.set_timesteps(steps)
-        spacing = self.timesteps // steps
         x = noise.float()
-        # MONAI's DDIM steps down by `spacing`, which its own, evenly stretched list of timesteps does not
-        for timestep in range(spacing * steps - 1, -1, -spacing):
+        for timestep in self.path(steps)[first:]:
             predicted = predict(x, torch.full((len(x),), timestep, device=x.device))
             x, _ = scheduler.step(predicted.float(), timestep, x, generator=generator)
         return x

@@ -23,13 +23,12 @@ from vctlib.networks.inference import (
     encode_body,
     inference,
     one_hot,
-    reconstruct_labels,
-    reconstruct_volume,
     to_network,
 )
 from vctlib.training import objectives
 from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array
 from vctlib.training.blocks import fit_components
+from vctlib.training.decoded import decoded_people
 from vctlib.training.run import TrainingRun
 
 
@@ -198,32 +197,16 @@ def fit_latent_diffusion(run: TrainingRun, people: JointLatents) -> dict:
 
 
 def train_post_processor(run: TrainingRun) -> dict:
-    """Reconstruction to image, to bring back the detail that the bottleneck loses."""
+    """What the generator makes of training people to their images, to bring back the detail that it loses."""
     config, arrays = run.profile.post_processor, run.arrays(PAPER16)
-    parts = ("image_autoencoder", "segmentation_autoencoder") if config.reads_labels else ("image_autoencoder",)
-    image, *segmentation = (run.trained(name) for name in parts)
-    count = min(len(arrays.hu), config.max_people or len(arrays.hu))
-    key = " ".join([*(sha256(run.source(name)) for name in parts), str(_frame(run)), *arrays.subjects])
-
-    def decoded(index: int) -> np.ndarray:
-        hu, labels = arrays.hu[index], arrays.labels[index]
-        where = placement(run.profile, hu, labels)
-        return np.rint(reconstruct_volume(image, hu, where, run.profile)).astype(np.int16)
-
-    def decoded_labels(index: int) -> np.ndarray:
-        return reconstruct_labels(image, *segmentation, arrays.hu[index], arrays.labels[index], run.profile)
-
-    cache = run.folder / "cache"
-    reconstructed, labels = cached_array(cache / "reconstructed.npy", key, decoded, count, "reconstructing CT"), None
-    if config.reads_labels:
-        labels = cached_array(cache / "reconstructed_labels.npy", key, decoded_labels, count, "reconstructing labels")
-    arrays.body = arrays.body[:count]
+    decoded, labels = decoded_people(run, arrays)
+    arrays.body = arrays.body[: len(decoded)]
     torch.manual_seed(run.seed)
     network = build("post_processor", run.profile).to(device())
-    objective = objectives.PostProcessorObjective(network, config, arrays, reconstructed, labels)
-    section = config.model_dump(mode="json") | _built_on(run, *parts)
+    objective = objectives.PostProcessorObjective(network, config, arrays, decoded, labels)
+    section = config.model_dump(mode="json") | _built_on(run, *config.behind)
     summary = run.fit("post_processor", objective, config.optimization, section)
-    return run.release("post_processor", network, {"post_processor": summary})
+    return run.release("post_processor", network, {"post_processor": summary}, people=len(decoded))
 
 
 def train_segmenter(run: TrainingRun) -> dict:

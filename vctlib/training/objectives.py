@@ -199,7 +199,7 @@ class SegmenterObjective(_PatchObjective):
 
 
 class PostProcessorObjective(_PatchObjective):
-    """Reconstruction to image: L1 + perceptual (section 4.1.3), and squared error where the profile asks for it.
+    """Reconstruction to image: L1 + perceptual (section 4.1.3), and what else the profile gives a weight.
 
     `reconstructed`: CTs in HU (n, x, y, z); `labels`: the label maps that were decoded with them, where they are read.
     """
@@ -214,6 +214,7 @@ class PostProcessorObjective(_PatchObjective):
     ) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
         self._hu, self._reconstructed, self._labels, self._config = arrays.hu, reconstructed, labels, config
+        self._true_labels, self._label_loss = arrays.labels, _dice(1.0)
         self._perceptual = PerceptualLoss() if config.perceptual_weight else None
         self.networks = {"network": network}
 
@@ -223,10 +224,14 @@ class PostProcessorObjective(_PatchObjective):
         x, y = (normalise_hu(hu)[:, None] for hu in pair)
         if self._labels is not None:
             x = torch.cat([x, one_hot(self._patches(self._labels, windows))], dim=1)
-        return {"x": x, "y": y}
+        batch = {"x": x, "y": y}
+        if self._config.label_weight:
+            batch["labels"] = self._patches(self._true_labels, windows).long()[:, None]
+        return batch
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
-        improved = self.networks["network"](batch["x"])
+        found = self.networks["network"](batch["x"])
+        improved = found[:, :1]
         distance = functional.l1_loss(improved, batch["y"])
         loss, figures = distance, {"reconstruction": distance.item()}
         if self._config.squared_weight:
@@ -236,6 +241,9 @@ class PostProcessorObjective(_PatchObjective):
             perceptual = self._perceptual(improved, batch["y"])
             loss = loss + self._config.perceptual_weight * perceptual
             figures["perceptual"] = perceptual.item()
+        if self._config.label_weight:
+            of_labels = self._label_loss(found[:, 1:], batch["labels"])
+            loss, figures["labels"] = loss + self._config.label_weight * of_labels, of_labels.item()
         yield "network", loss, figures
 
 
