@@ -141,12 +141,16 @@ class LatentDiffusionConfig(Strict):
     embedding_size: PositiveInt = 32  # of each attribute; killeen2025 section 4.2.3
     attribute_dropout: Fraction = 0.2
     timesteps: PositiveInt = 1000
+    noise_location: float = 0.0  # of the logit of the noise's share, in training and along the path; rectified flow
+    noise_scale: PositiveFloat = 1.0
     optimization: Optimization
 
     @model_validator(mode="after")
-    def _one_attention_flag_a_level(self):
+    def _flags_and_schedule(self):
         if len(self.attention) != len(self.channels):
             raise ValueError("attention needs one true or false for each entry of channels")
+        if self.schedule == "ddpm" and (self.noise_location, self.noise_scale) != (0.0, 1.0):
+            raise ValueError("noise_location and noise_scale are of rectified_flow; ddpm has a schedule of its own")
         return self
 
 
@@ -159,11 +163,10 @@ class UNetConfig(Strict):
 
 
 class PostProcessorConfig(UNetConfig):
-    """Its loss is L1 + squared error + perceptual distance + Dice and cross-entropy of labels, by these weights."""
+    """Its loss is L1 + squared error + perceptual distance, by these weights."""
 
     squared_weight: Weight = 0.0
     perceptual_weight: Weight = 0.0
-    label_weight: Weight = 0.0  # above 0 it writes the label map anew beside the image
     reads_labels: bool = False  # sees the decoded label map beside the decoded image
     # It learns from reconstructions; with a range, from people whose latents were noised to a share in it and denoised
     # again, 0 being a reconstruction and 1 somebody else
@@ -172,9 +175,7 @@ class PostProcessorConfig(UNetConfig):
     fold: PositiveInt = 1  # voxels along an axis that it sees as one; the segmenter has its own two
 
     @model_validator(mode="after")
-    def _labels_and_shares(self):
-        if self.label_weight and not self.reads_labels:
-            raise ValueError("label_weight needs reads_labels: a label map is written anew from the one that is read")
+    def _shares_rise(self):
         if self.noise_shares is not None and self.noise_shares[0] > self.noise_shares[1]:
             raise ValueError(f"noise_shares {list(self.noise_shares)} must not fall")
         return self

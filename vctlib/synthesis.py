@@ -93,7 +93,7 @@ class Generator:
         hu = decode_image(self.image, z_image, where, self.profile)
         labels = decode_labels(self.segmentation, z_labels, where, self.profile)
         if self.post_processor is not None:
-            hu, labels = post_process(self.post_processor, hu, labels, self.profile)
+            hu = post_process(self.post_processor, hu, labels, self.profile)
         return hu, labels
 
     def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -40,6 +40,28 @@ def test_sampling_a_gaussian_gives_its_mean_and_deviation(schedule, steps, toler
     assert x.std().item() == pytest.approx(SD, abs=tolerance)
 
 
+def test_a_direction_of_large_variance_keeps_its_spread_where_steps_begin_late_enough():
+    """One with 5000 times the variance of a latent is decided while nearly all is noise; even steps pass over that."""
+    sd, n, steps = 70.0, 20000, 20
+
+    def predict(noisy, timesteps):
+        signal, noise = (level[0, 0, 0, 0, 0] for level in schedule.levels(timesteps))
+        clean = signal * sd**2 / (signal**2 * sd**2 + noise**2) * noisy
+        return clean - (noisy - signal * clean) / noise
+
+    found = {}
+    for name, schedule in (("late", RectifiedFlow(location=1.9, scale=1.8)), ("plain", RectifiedFlow())):
+        found[name] = schedule.sample(predict, torch.randn(1, 1, 1, 1, n), steps).std().item() / sd
+    assert found["late"] == pytest.approx(1, abs=0.05) and found["plain"] < 0.8
+
+
+def test_a_path_steps_through_the_noise_that_training_sees():
+    schedule = RectifiedFlow(location=1.9, scale=1.8)
+    drawn = schedule.training_pair(torch.zeros(20000, 1, 1, 1, 1)).timesteps
+    share_above = [(drawn > timestep).float().mean().item() for timestep in schedule.path(4)]
+    assert share_above == pytest.approx([0, 0.25, 0.5, 0.75], abs=0.02)
+
+
 def test_straight_paths_need_one_step():
     """Where all noise leads to one latent, the velocity is constant along a path and Euler is exact."""
     wanted = torch.full((2, 1, 2, 2, 2), 3.0)
@@ -52,8 +74,10 @@ def test_straight_paths_need_one_step():
     torch.testing.assert_close(schedule.sample(predict, torch.randn(2, 1, 2, 2, 2), 1), wanted)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES[::2], ids=["flow", "ddpm200"])
-def test_what_is_noised_a_little_and_denoised_is_almost_what_it_was(schedule):
+@pytest.mark.parametrize(
+    ("schedule", "narrower"), [(SCHEDULES[0], 0.02), (SCHEDULES[2], 0.12)], ids=["flow", "ddpm200"]
+)
+def test_what_is_noised_a_little_and_denoised_is_almost_what_it_was(schedule, narrower):
     """Share 0 keeps all, share 1 nothing; between, the more noise the less, and the spread stays."""
     noise, clean = torch.randn(2, 1, 1, 20, 40, 50)
     clean = MEAN + SD * (clean - clean.mean()) / clean.std()
@@ -61,7 +85,7 @@ def test_what_is_noised_a_little_and_denoised_is_almost_what_it_was(schedule):
     for share in (0.0, 0.2, 0.6, 1.0):
         x = schedule.renew(ideal(schedule), clean, noise, 50, share)
         kept.append(torch.corrcoef(torch.stack([x.flatten(), clean.flatten()]))[0, 1].item())
-        assert x.std().item() == pytest.approx(SD, abs=0.06 * SD)
+        assert x.std().item() == pytest.approx(SD, abs=narrower * SD)
     assert kept[0] == pytest.approx(1) and kept == sorted(kept, reverse=True)
     assert kept[1] > 0.8 and abs(kept[3]) < 0.1
 

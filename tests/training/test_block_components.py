@@ -48,7 +48,7 @@ def test_components_are_fitted_to_training_people_and_resumed_with_the_rest(bloc
     labels = reduce_labels(tiny_people.labels("B3"), tiny_people.info.labels, PAPER16)
     assert encode_body(image, segmentation, tiny_people.ct("B3")[0], labels, block_shop.profile)[0].shape[0] == 9
     kinds = {name: tensor.dtype for name, tensor in load_file(block_shop.weights("segmentation_autoencoder")).items()}
-    assert kinds["stage.components"] == torch.float32 and kinds["stage.residual.layers.0.weight"] == torch.float16
+    assert kinds["stage.components"] == torch.float32 and kinds["stage.residual.layers.0.weight"] == torch.int8
     hurried = dataclasses.replace(block_shop, folder=tmp_path / "again", models=tmp_path / "again", max_minutes=0.0)
     for trainer in (train_image_autoencoder, train_segmentation_autoencoder):
         while True:

@@ -138,7 +138,7 @@ def test_diffusion_knows_the_statistics_of_its_latents(micro_shop):
     assert torch.allclose(network.statistics.restore(x, attributes), latents, atol=1e-4)
     assert torch.allclose(network.placements.mean[0], placements[:, 0].log().mean())
     assert x[:, : network.image_channels].mean().abs() < 1e-4  # the blocky people's label maps are all alike
-    # the denoiser is released in half precision; a latent keeps some variance of its own whatever factors explain
+    # the denoiser is released with eight bits; a latent keeps some variance of its own whatever factors explain
     ratio = network.denoiser.prior.total_variance / network.statistics.residual_variance
     assert ratio.min() > 0.99 and ratio.max() < 1.3
     assert network.denoiser.prior.factors.abs().max() > 0
@@ -148,7 +148,7 @@ def test_post_processor_and_segmenter_answer_on_whole_bodies(micro_shop, tiny_pe
     shop, _ = micro_shop
     hu, _ = tiny_people.ct("B7")
     post_processor, segmenter = (restore(shop.weights(name), name)[0] for name in ("post_processor", "segmenter"))
-    improved, _ = post_process(post_processor, hu, np.zeros(hu.shape, np.uint8), shop.profile)
+    improved = post_process(post_processor, hu, np.zeros(hu.shape, np.uint8), shop.profile)
     assert improved.shape == hu.shape and 0 < np.abs(improved - hu).max() < 500  # it began as the identity
     found = segment(segmenter, hu, shop.profile)
     assert found.dtype == np.uint8 and found.shape == hu.shape

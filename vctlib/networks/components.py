@@ -23,7 +23,7 @@ from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.slice_regressor import SliceRegressor
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder
 from vctlib.networks.unet import PostProcessor, Segmenter
-from vctlib.networks.weights import load_weights, save_weights
+from vctlib.networks.weights import load_weights, packed, save_weights, unpacked
 
 GENERATOR_COMPONENTS = ("image_autoencoder", "segmentation_autoencoder", "latent_diffusion", "post_processor")
 
@@ -127,11 +127,12 @@ def build(component: str, profile: Profile) -> nn.Module:
     raise InputError(f"no component {component!r}")
 
 
-# What is released in half precision, by the beginning of its name: the largest parts.
-_HALF_PRECISION = {
+# What is released with eight bits a number, by the beginning of its name: the largest parts.
+_PACKED = {
     "image_autoencoder": ("stages.0.residual.",),
     "segmentation_autoencoder": ("stage.residual.",),
-    "latent_diffusion": ("denoiser.", "statistics.regression.effects"),
+    "latent_diffusion": ("denoiser.unet.", "denoiser.prior.factors"),
+    "post_processor": ("body.", "head."),
     "segmenter": ("body.", "head."),
 }
 
@@ -139,12 +140,7 @@ _HALF_PRECISION = {
 def release(path: Path, component: str, network: nn.Module, profile: Profile, training: dict) -> None:
     """Write a component's weights; `training` holds hardware, time, seed and the curve's summary."""
     metadata = {"component": component, "profile": profile.model_dump(mode="json"), "training": training}
-    halved = _HALF_PRECISION.get(component, ())
-    state = {
-        name: tensor.half() if name.startswith(halved) and tensor.is_floating_point() else tensor
-        for name, tensor in network.state_dict().items()
-    }
-    save_weights(path, state, metadata)
+    save_weights(path, packed(network.state_dict(), _PACKED.get(component, ())), metadata)
 
 
 def restore(path: Path, component: str) -> tuple[nn.Module, Profile, dict]:
@@ -162,7 +158,7 @@ def restore(path: Path, component: str) -> tuple[nn.Module, Profile, dict]:
         raise InputError(f"{path}: its profile is of another version of vctlib ({wrong}); train it again") from None
     network = build(component, profile)
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(unpacked(state))
     except RuntimeError as error:
         raise InputError(f"{path}: weights do not fit their profile ({str(error).splitlines()[0]})") from None
     return network.eval(), profile, metadata["training"]

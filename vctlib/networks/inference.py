@@ -94,17 +94,12 @@ def _slide(network: nn.Module, x: Tensor, profile: Profile) -> Tensor:
         return sliding_window_inference(x, window.image_patch, 1, network, window.overlap, mode="gaussian")
 
 
-def post_process(
-    network: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
-) -> tuple[np.ndarray, np.ndarray]:
-    """A decoded CT (x, y, z) in HU and its decoded label map -> the same with their detail restored; of the label map
-    where the network writes one, else it is returned as it is."""
+def post_process(network: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile) -> np.ndarray:
+    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored."""
     x = to_network(hu)
     if network.reads_labels:
         x = torch.cat([x, one_hot(labels)], dim=1)
-    found = _slide(network, x, profile).float()
-    improved = denormalise_hu(found[0, 0]).cpu().numpy()
-    return improved, _likeliest(found[:, 1:]) if network.writes_labels else labels
+    return denormalise_hu(_slide(network, x, profile)[0, 0].float()).cpu().numpy()
 
 
 def segment(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:

@@ -10,6 +10,7 @@ Source: Liu et al. 2023 (rectified flow); Ho et al. 2020 (DDPM); Song et al. 202
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -62,16 +63,19 @@ class _Schedule:
 
 
 class RectifiedFlow(_Schedule):
-    """Straight paths from noise (timestep `timesteps`) to latents (0), in even steps.
+    """Straight paths from noise (timestep `timesteps`) to latents (0).
 
-    Steps are of second order (Adams-Bashforth: one and a half times this velocity less half the one before) at the
-    price of Euler's, which with 20 steps leaves 6 % of a unit Gaussian's standard deviation out.
+    The logit of the noise's share is Gaussian in training, of this location and scale (Esser et al. 2024), and a path
+    steps from quantile to quantile of it. Directions that run through the whole body are decided while nearly all is
+    noise: one with 5000 times the variance of a single latent at a share of 0.985. Even steps pass over that.
+
+    Steps are of second order (Adams-Bashforth) at the price of Euler's.
     """
 
     target_weights = (1.0, -1.0)  # of clean and noise: the velocity
 
-    def __init__(self, timesteps: int = 1000):
-        self.timesteps = timesteps
+    def __init__(self, timesteps: int = 1000, location: float = 0.0, scale: float = 1.0):
+        self.timesteps, self.location, self.scale = timesteps, location, scale
         self._scheduler = RFlowScheduler(num_train_timesteps=timesteps, use_discrete_timesteps=False)
 
     def levels(self, timesteps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,12 +84,14 @@ class RectifiedFlow(_Schedule):
         return 1 - noise, noise
 
     def _draw_timesteps(self, n: int, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
-        """Logit-normal: most of them amid the path, where the task is hardest (Esser et al. 2024)."""
-        return self.timesteps * torch.randn(n, generator=generator, device=device).sigmoid()
+        return self._at(torch.randn(n, generator=generator, device=device))
+
+    def _at(self, standard: torch.Tensor) -> torch.Tensor:
+        return self.timesteps * (self.location + self.scale * standard).sigmoid()
 
     def path(self, steps: int) -> list[float]:
-        """Timesteps from noise to latents; MONAI's own list is rounded to half precision."""
-        return [self.timesteps * (1 - step / steps) for step in range(steps)]
+        """Timesteps from noise to latents, the latter at 0; MONAI's scheduler knows even steps alone."""
+        return self._at(torch.special.ndtri(torch.linspace(1, 0, steps + 1, dtype=torch.float64))).tolist()[:-1]
 
     @torch.no_grad()
     def sample(
@@ -95,13 +101,13 @@ class RectifiedFlow(_Schedule):
 
         With `first`, from the noisy latents that stand after so many of the steps.
         """
-        self._scheduler.set_timesteps(steps)
         x, before = noise.float(), None
-        for timestep in self.path(steps)[first:]:
+        for timestep, end in pairwise([*self.path(steps)[first:], 0.0]):
             velocity = predict(x, torch.full((len(x),), timestep, device=x.device)).float()
-            over_step = velocity if before is None else 1.5 * velocity - 0.5 * before
-            x, _ = self._scheduler.step(over_step, timestep, x)
-            before = velocity
+            length = (timestep - end) / self.timesteps
+            over_step = velocity if before is None else velocity + length / before[1] / 2 * (velocity - before[0])
+            x = x + length * over_step
+            before = velocity, length
         return x
 
 
@@ -161,8 +167,9 @@ class DenoisingDiffusion(_Schedule):
 
 def make_schedule(config: LatentDiffusionConfig) -> RectifiedFlow | DenoisingDiffusion:
     """The schedule that a profile names."""
-    kinds = {"rectified_flow": RectifiedFlow, "ddpm": DenoisingDiffusion}
-    return kinds[config.schedule](config.timesteps)
+    if config.schedule == "ddpm":
+        return DenoisingDiffusion(config.timesteps)
+    return RectifiedFlow(config.timesteps, config.noise_location, config.noise_scale)
 
 
 def guided(network: Callable, attributes: torch.Tensor, scale: float) -> Predict:

@@ -12,7 +12,6 @@ from torch import nn
 from vctlib.network_config import PostProcessorConfig, UNetConfig
 
 _FOLD = 2  # voxels along an axis that the segmenter sees as one
-_LOGITS = 6.0  # of a class that the label map names: odds of 400 to 1
 
 
 def _unet(config: UNetConfig, in_channels: int, norm: str | None) -> UNet:
@@ -31,8 +30,7 @@ class PostProcessor(nn.Module):
     """Decoded image (batch, 1, x, y, z) on the network's scale -> the same with a learned correction added.
 
     Where the profile says `reads_labels`, the input has `n_classes` channels more: the decoded label map as one-hot.
-    Labels say where edges are that the image has lost. Where it gives labels a weight, the output has them, too, as
-    logits: image and label map are mended together, and agree.
+    Labels say where edges are that the image has lost.
 
     Starts as the identity. No normalisation layers: they would make a voxel's value depend on the window it is
     processed in. The paper takes the latent diffusion's U-Net without conditioning; this one runs on a CPU, and faster
@@ -43,27 +41,18 @@ class PostProcessor(nn.Module):
 
     def __init__(self, config: PostProcessorConfig, n_classes: int):
         super().__init__()
-        self.reads_labels, self.writes_labels = config.reads_labels, config.label_weight > 0
+        self.reads_labels = config.reads_labels
         self.fold, folded = config.fold, config.fold**3
         seen = folded * (1 + n_classes * config.reads_labels)
         self.body = _unet(config, seen, norm=None)
         self.head = nn.Conv3d(config.channels[0] + seen, folded, kernel_size=3, padding=1)
-        heads = [self.head]
-        if self.writes_labels:
-            self.label_head = nn.Conv3d(config.channels[0] + seen, n_classes * folded, kernel_size=1)
-            heads.append(self.label_head)
-        for head in heads:
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         folded = pixelunshuffle(x, 3, self.fold)
-        found = torch.cat([self.body(folded), folded], dim=1)
-        image = x[:, :1].float() + pixelshuffle(self.head(found).float(), 3, self.fold)
-        if not self.writes_labels:
-            return image
-        logits = _LOGITS * x[:, 1:].float() + pixelshuffle(self.label_head(found).float(), 3, self.fold)
-        return torch.cat([image, logits], dim=1)
+        correction = self.head(torch.cat([self.body(folded), folded], dim=1)).float()
+        return x[:, :1].float() + pixelshuffle(correction, 3, self.fold)
 
 
 class Segmenter(nn.Module):

@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from monai.losses import DiceCELoss, DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vctlib.anatomy import MEASURE
 from vctlib.intensity import normalise_hu
 from vctlib.losses.adversarial import AdversarialLoss
 from vctlib.losses.multi_window import MultiWindowL1
@@ -28,6 +28,7 @@ from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.inference import one_hot
 from vctlib.networks.schedule import drop_attributes, make_schedule
 from vctlib.training.arrays import BODY_HU, BodyArrays, body_positions, cut, patch_start
+from vctlib.training.class_weights import DiceAndCrossEntropy, class_weights
 
 _AIR_SHARE = 0.02  # of the voxels outside the body that the segmenter is trained on
 
@@ -153,7 +154,7 @@ class SegmentationObjective(_PatchObjective):
         multiple = config.downsampling if config.kind == "block_pca" else 1
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch, multiple)
         self._hu, self._labels, self._n_classes = arrays.hu, arrays.labels, n_classes
-        self._loss = _dice(config.cross_entropy_weight)
+        self._loss = DiceAndCrossEntropy(config.cross_entropy_weight, class_weights(arrays.labels, n_classes))
         self._image = image  # whose latents the decoder reads, or None
         self.networks = {"network": network}
 
@@ -182,7 +183,7 @@ class SegmenterObjective(_PatchObjective):
     def __init__(self, network: nn.Module, arrays: BodyArrays, patch) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], patch)
         self._hu, self._labels = arrays.hu, arrays.labels
-        self._loss = _dice(1.0)
+        self._loss = DiceAndCrossEntropy(1.0, class_weights(arrays.labels, len(MEASURE) + 1))
         self.networks = {"network": network}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
@@ -214,7 +215,6 @@ class PostProcessorObjective(_PatchObjective):
     ) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
         self._hu, self._reconstructed, self._labels, self._config = arrays.hu, reconstructed, labels, config
-        self._true_labels, self._label_loss = arrays.labels, _dice(1.0)
         self._perceptual = PerceptualLoss() if config.perceptual_weight else None
         self.networks = {"network": network}
 
@@ -224,14 +224,10 @@ class PostProcessorObjective(_PatchObjective):
         x, y = (normalise_hu(hu)[:, None] for hu in pair)
         if self._labels is not None:
             x = torch.cat([x, one_hot(self._patches(self._labels, windows))], dim=1)
-        batch = {"x": x, "y": y}
-        if self._config.label_weight:
-            batch["labels"] = self._patches(self._true_labels, windows).long()[:, None]
-        return batch
+        return {"x": x, "y": y}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
-        found = self.networks["network"](batch["x"])
-        improved = found[:, :1]
+        improved = self.networks["network"](batch["x"])
         distance = functional.l1_loss(improved, batch["y"])
         loss, figures = distance, {"reconstruction": distance.item()}
         if self._config.squared_weight:
@@ -241,9 +237,6 @@ class PostProcessorObjective(_PatchObjective):
             perceptual = self._perceptual(improved, batch["y"])
             loss = loss + self._config.perceptual_weight * perceptual
             figures["perceptual"] = perceptual.item()
-        if self._config.label_weight:
-            of_labels = self._label_loss(found[:, 1:], batch["labels"])
-            loss, figures["labels"] = loss + self._config.label_weight * of_labels, of_labels.item()
         yield "network", loss, figures
 
 
@@ -269,13 +262,6 @@ class LatentDiffusionObjective:
         predicted = self.networks["denoiser"](pair.noisy, pair.timesteps, attributes)
         loss = (pair.weight * (predicted.float() - pair.target).square()).mean()
         yield "denoiser", loss, {"loss": loss.item()}
-
-
-def _dice(cross_entropy: float) -> nn.Module:
-    options = {"to_onehot_y": True, "softmax": True, "include_background": False, "batch": True}
-    if not cross_entropy:
-        return DiceLoss(**options)
-    return DiceCELoss(**options, lambda_ce=cross_entropy)
 
 
 def latent_bodies(hu: np.ndarray, factor: int) -> list[np.ndarray]:
