@@ -101,6 +101,13 @@ def test_cohorts_and_weights_are_whole(run):
         assert restore(path, path.stem)[1].name == "smoke"
 
 
+def test_copies_are_sought_among_everybody_who_taught(run):
+    reference, more = (Cohort.open(run / "cohorts" / name) for name in ("reference", "more"))
+    metrics = results.read(run / "results" / "10_evaluate_generator.json").metrics
+    taught = len(reference.subset("train")) + len(more)
+    assert metrics["memorization_people"].value == metrics["memorization_people_trained"].value == taught
+
+
 def test_book_shows_the_run(said, run):
     page = Path(said["book"].strip().splitlines()[-1])
     assert page.is_file() and page.name == "index.html" and page.is_relative_to(run.parents[1])

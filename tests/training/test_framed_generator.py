@@ -12,6 +12,7 @@ from tests.training.conftest import OPTIMIZATION, PATCH, SHAPE, losses_of
 from vctlib.anatomy import HU_RANGE, PAPER16, ids_of, reduce_labels
 from vctlib.errors import InputError
 from vctlib.intensity import normalise_hu
+from vctlib.metrics.training_people import people_taught
 from vctlib.network_config import BlockSegmentationConfig, VectorQuantisedSegmentationConfig
 from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.components import restore
@@ -99,6 +100,7 @@ def test_more_people_teach_the_latents_and_nothing_else(with_autoencoders, tiny_
 def test_training_with_more_people_says_how_many(with_autoencoders, tiny_people):
     shop = dataclasses.replace(with_autoencoders, more=tiny_people.select(["B3"]))
     assert TRAINERS["latent_diffusion"](shop)["people"] == 7
+    assert people_taught(shop.weights("latent_diffusion")) == 7  # what step 10 reads
 
 
 def test_label_maps_are_decoded_beside_the_image_on_its_scale(micro_shop):
