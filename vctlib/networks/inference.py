@@ -95,10 +95,10 @@ def _slide(network: nn.Module, x: Tensor, profile: Profile) -> Tensor:
 
 
 def post_process(
-    network: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
-) -> tuple[np.ndarray, np.ndarray]:
+    network: nn.Module, hu: np.ndarray, labels: np.ndarray | None, profile: Profile
+) -> tuple[np.ndarray, np.ndarray | None]:
     """A decoded CT (x, y, z) in HU and its decoded label map -> the same with their detail restored; of the label map
-    where the network writes one, else it is returned as it is."""
+    where the network writes one, else it is returned as it is. A network that reads none does without (None)."""
     x = to_network(hu)
     if network.reads_labels:
         x = torch.cat([x, one_hot(labels)], dim=1)
