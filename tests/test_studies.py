@@ -3,13 +3,17 @@
 Their cells run here, in this process: a kernel for each would cost more than all of them.
 """
 
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from vctlib import results
 from vctlib.cohort import Cohort
+from vctlib.errors import InputError
+from vctlib.metrics.regions import REGIONS
 from vctlib.parameters import check_parameters, declared_parameters
 from vctlib.run import read_cells
 from vctlib.training.equal_time import standard_configurations
@@ -32,8 +36,8 @@ def study(out, micro_profile, micro_shop, tiny_people, monkeypatch):
     def run(name: str, **given):
         path = ROOT / "notebooks" / f"{name}.ipynb"
         cells = read_cells(path)
+        given = {"reference": str(tiny_people.path), "models": str(micro_shop[0].models)} | given
         given |= {"profile": str(profile), "out": str(out)}
-        given |= {"reference": str(tiny_people.path), "models": str(micro_shop[0].models)}
         values = check_parameters(path, declared_parameters(path, cells), given)
         names = {"__name__": name}
         for cell in (cell for cell in cells if cell["cell_type"] == "code"):
@@ -59,6 +63,7 @@ ARMS = {
     "as it is": {},
     "guided": {"synthesis": {"guidance_scale": 2.0}, "seed": 4},
     "retrained": {"people_share": 0.9, "steps_share": 0.5},
+    "as decoded": {"post_processing": False},
 }
 
 
@@ -67,7 +72,7 @@ def test_every_arm_is_measured_once(study, out):
     assert list(dict.fromkeys(names["sensitivity"]["arm"])) == list(ARMS)
     sources = [Cohort.open(out / "cohorts" / "sensitivity" / name.replace(" ", "_")).info for name in ARMS]
     assert "guidance 2" in sources[1].source and (sources[0].seed, sources[1].seed) == (0, 4)
-    assert sources[2].source != sources[0].source  # other weights
+    assert len({own.source for own in sources}) == len(ARMS)  # other weights, settings or parts
     assert metrics["height_mae_as_it_is"].unit == "cm" and metrics["arms"].value == len(ARMS)
     made = {path: path.stat().st_mtime_ns for path in out.rglob("*.nii.gz")}
     trained = {path: path.stat().st_mtime_ns for path in out.rglob("latent_diffusion.safetensors")}
@@ -90,3 +95,38 @@ def test_autoencoders_are_trained_and_compared(study, out, micro_profile):
     assert metrics["channels_block_PCA_8_channels"].value == 8 and metrics["psnr_db_the_same_continuous"].unit == "dB"
     assert metrics["steps_block_PCA_8_channels"].value >= 1
     assert (out / "figures" / "19_autoencoders.svg").is_file()
+
+
+@pytest.fixture
+def halved(out, tiny_people) -> str:
+    """The blocky people, four of them to train on and four whom nothing has seen."""
+    if not (out / "halved").exists():
+        shutil.copytree(tiny_people.path, out / "halved")
+        split = pd.Series(["train", "train", "test", "test"] * 2, tiny_people.table.index, name="split")
+        Cohort.open(out / "halved").add_columns(split.to_frame())
+    return str(out / "halved")
+
+
+def test_every_part_is_taken_out_of_the_same_people(study, out, halved):
+    fewer_factors = {"latent_diffusion": {"prior_factors": 1}}  # than four people have between them
+    given = {"n_people": 4, "steps_share": 0.5, "reference": halved, "overrides": fewer_factors}
+    names, metrics = study("20_ablate_realism", **given)
+    cohorts, arms = names["cohorts"], names["arms"]
+    assert [name for name in arms if not cohorts[name].has_labels] == ["image alone, trained briefly"]
+    people = cohorts["reference"].subjects
+    assert not set(people) & set(cohorts["training"].subjects)
+    assert all(list(cohorts[name].table["reference_id"]) == people for name in arms)
+    assert len({cohorts[name].info.source for name in arms}) == len(arms) == 6
+    assert len(names["table"]) == len(REGIONS) * (1 + len(arms))  # and the floor
+    assert metrics["frechet_over_floor_torso_average_reference"].value == pytest.approx(1)
+    assert metrics["frechet_full_body_sagittal_with_labels_trained_briefly"].n == 4
+    assert (out / "figures" / "20_ablation.svg").is_file() and (out / "tables" / "ablation_by_region.csv").is_file()
+    made = {path: path.stat().st_mtime_ns for path in (out / "cohorts" / "ablation").rglob("*.nii.gz")}
+    trained = {path: path.stat().st_mtime_ns for path in (out / "sensitivity").rglob("latent_diffusion.safetensors")}
+    study("20_ablate_realism", **given)
+    assert {path: path.stat().st_mtime_ns for path in [*made, *trained]} == made | trained and len(trained) >= 2
+
+
+def test_too_few_people_for_a_distance_are_told_before_anything_is_trained(study):
+    with pytest.raises(InputError, match="2 people of the test split are too few for a distance; take 4 or more"):
+        study("20_ablate_realism", n_people=2)

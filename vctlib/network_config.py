@@ -131,6 +131,8 @@ class LatentDiffusionConfig(Strict):
     schedule: Literal["rectified_flow", "ddpm"]
     conditioning: Literal["categories", "values"] = "categories"  # what is known of an attribute: its bin, or all of it
     mean: Literal["channel", "position", "attributes"]  # what the standardisation subtracts from the latents
+    # False models the image's latents alone, for studies: bodies come without the label map that steps 8 to 10 compare
+    joint_labels: bool = True
     prior_factors: NonNegativeInt = 0  # directions through the whole body that are solved for; fewer than people
     channels: tuple[PositiveInt, ...]
     attention: tuple[bool, ...]

@@ -21,6 +21,7 @@ from vctlib.anatomy import PAPER16
 from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.config import Profile, SynthesisConfig
+from vctlib.errors import InputError
 from vctlib.files import sha256
 from vctlib.networks.body_frame import Placement
 from vctlib.networks.components import restore
@@ -52,10 +53,17 @@ class Generator:
     def load(cls, weights: Mapping[str, Path]) -> "Generator":
         """Restore the parts from their weights files; without `post_processor` decoded images stay as they are.
 
-        Raises InputError naming the file that is absent or wrong.
+        Raises InputError naming the file that is absent or wrong, or a post-processor that reads label maps where the
+        latent diffusion makes none.
         """
         parts = {name: restore(path, name) for name, path in weights.items()}
         networks = {name: part[0].to(device()) for name, part in parts.items()}
+        reads_labels = "post_processor" in networks and networks["post_processor"].reads_labels
+        if reads_labels and not networks["latent_diffusion"].joint_labels:
+            raise InputError(
+                f"{weights['post_processor']}: reads label maps, and {weights['latent_diffusion']} makes none; "
+                "leave the post-processor out"
+            )
         return cls(
             networks["image_autoencoder"],
             networks["segmentation_autoencoder"],
@@ -68,14 +76,15 @@ class Generator:
     def sample_latents(
         self, attributes: Sequence[Sequence[float]], seeds: Sequence[Sequence[int]], config: SynthesisConfig
     ) -> tuple[torch.Tensor, list[Placement]]:
-        """Joint latents (batch, channel, x, y, z) and placements for attributes (batch, 4), NaN where unknown, as
+        """Latents (batch, channel, x, y, z) and placements for attributes (batch, 4), NaN where unknown, as
         `Attributes.values` gives them; one seed sequence a body.
 
         DDPM with all its timesteps also draws noise on the way, seeded by the first body: there, sample one at a time.
         """
-        shape = self.diffusion.latent_shape
+        shape = self.diffusion.joint_shape  # of what is not modelled, too: one seed is one image and one placement
         streams = [np.random.default_rng(s) for s in seeds]
-        noise = torch.stack([torch.from_numpy(rng.standard_normal(shape, np.float32)) for rng in streams]).to(device())
+        noise = torch.stack([torch.from_numpy(rng.standard_normal(shape, np.float32)) for rng in streams])
+        noise = self.diffusion.modelled(noise).to(device())
         of_placements = torch.from_numpy(np.stack([rng.standard_normal(len(Placement._fields)) for rng in streams]))
         condition = torch.tensor(attributes, dtype=torch.float32, device=device())
         predict = guided(self.diffusion.denoiser, condition, config.guidance_scale)
@@ -86,18 +95,19 @@ class Generator:
         placements = self.diffusion.placements(condition, of_placements)
         return self.diffusion.statistics.restore(clean.float(), condition), placements
 
-    def decode(self, latents: torch.Tensor, where: Placement) -> tuple[np.ndarray, np.ndarray]:
-        """Joint latents of one body (1, channel, x, y, z) and its placement -> CT in HU (float32) and label map
-        (uint8), (x, y, z)."""
+    def decode(self, latents: torch.Tensor, where: Placement) -> tuple[np.ndarray, np.ndarray | None]:
+        """Latents of one body (1, channel, x, y, z) and its placement -> CT in HU (float32) and label map (uint8),
+        (x, y, z); None where labels are not modelled."""
         z_image, z_labels = self.diffusion.split(latents)
         hu = decode_image(self.image, z_image, where, self.profile)
-        labels = decode_labels(self.segmentation, z_labels, where, self.profile)
+        labels = None if z_labels is None else decode_labels(self.segmentation, z_labels, where, self.profile)
         if self.post_processor is not None:
             hu = post_process(self.post_processor, hu, labels, self.profile)
         return hu, labels
 
-    def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z)."""
+    def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z), as
+        `decode` gives them."""
         z, where = encode_body(self.image, self.segmentation, hu, labels, self.profile)
         return self.decode(torch.from_numpy(z)[None].to(device()), where)
 
@@ -109,7 +119,7 @@ def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: st
         kind=kind,
         spacing_mm=reference.info.spacing_mm,
         grid=reference.info.grid,
-        labels=dict(PAPER16),
+        labels=dict(PAPER16) if generator.diffusion.joint_labels else None,
         source=f"{kind} from {reference.info.name} {reference.info.seed}, weights {generator.fingerprint}{how}",
         code_version=__version__,
         seed=seed,

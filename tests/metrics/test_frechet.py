@@ -37,6 +37,14 @@ def test_symmetric_and_unchanged_by_rotation():
     assert distance_between_gaussians(q @ m, q @ c1 @ q.T, 0 * m, q @ c2 @ q.T) == pytest.approx(value)
 
 
+def test_people_of_two_kinds_alone_have_a_distance():
+    """Their covariance has one direction, and what `ledoit_wolf` calls its shrinkage may be below 0 by rounding."""
+    for seed in range(20):
+        kinds = np.random.default_rng(seed).standard_normal((2, 64))
+        rows = np.concatenate([kinds, kinds])
+        assert frechet_distance(rows, rows + 1, "ledoit_wolf").value == pytest.approx(64)
+
+
 def test_singular_covariances_stay_real_and_never_negative():
     c = np.diag([1.0, 0, 0, 0])
     assert distance_between_gaussians(np.zeros(4), c, np.zeros(4), c) == pytest.approx(0, abs=1e-12)

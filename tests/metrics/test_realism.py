@@ -118,6 +118,11 @@ def test_bodies_come_with_the_labels_that_generated_ones_have(tiny_people):
     assert (labels[hu == 110] == liver).all() and (labels[hu == 450] == bone).all()
 
 
+def test_bodies_are_given_without_labels_where_some_have_none(tiny_people):
+    for (hu, labels), (same, _) in zip(bodies(tiny_people, with_labels=False), bodies(tiny_people), strict=True):
+        assert labels is None and (hu == same).all()
+
+
 def test_arms_too_small():
     with pytest.raises(InputError, match="two people or more"):
         realism_table({"training": gaussian(8, 0), "reference": gaussian(3, 1)})

@@ -48,6 +48,13 @@ def test_what_goes_wrong_is_seen_where_it_is():
     assert further.at["frechet", "n"] == 6
 
 
+def test_bodies_without_a_label_map_have_no_dice():
+    found = measured(FAT)
+    table = arm(found[[name for name in found if not name.startswith("consistency/")]])
+    assert np.isnan(table.at["dice", "value"]) and table.at["dice", "n"] == 0
+    assert table.at["body_fat_spread", "value"] == pytest.approx(1)
+
+
 def test_too_few_people_have_no_distance():
     few = {plane: own[:3] for plane, own in FEATURES.items()}
     assert np.isnan(floor_of_arms(few).value) and floor_of_arms(FEATURES).n == 6
@@ -56,6 +63,8 @@ def test_too_few_people_have_no_distance():
 def test_arms_are_read_strictly():
     arms = read_arms({"a": {}, "b": {"seed": 3}, "c": {"people_share": 0.5}, "d": {"steps_share": 2.0}})
     assert [arm.retrained for arm in arms.values()] == [False, False, True, True] and arms["b"].seed == 3
+    plain, raw = read_arms({"plain": {}, "raw": {"post_processing": False}}).values()
+    assert plain.post_processing and not raw.post_processing and not raw.retrained
     for wrong, complaint in (
         ({}, "no arms"),
         ({"a": {"guidance_scale": 2}}, "arm 'a': unknown key 'guidance_scale'"),

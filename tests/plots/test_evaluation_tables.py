@@ -7,6 +7,7 @@ from vctlib.metrics.impossible import KINDS, fit_limits, rates
 from vctlib.plots.evaluation_tables import (
     composition_by_category,
     errors_where_people_were_few,
+    frechet_by_arm,
     impossible_anatomy,
     organs_of_the_person,
     variation_table,
@@ -85,3 +86,20 @@ def test_impossible_anatomy_names_whose_labels_and_how_many_people():
     assert set(table["Labels"]) == {"segmenter's"}
     missing = table.set_index("Anatomy").loc["Missing", "Synthetic, n = 20"]
     assert missing == "5.0 [0.1, 24.9]"  # Clopper and Pearson: 1 - 0.975^(1/20) = 0.13 %
+
+
+def test_arms_stand_below_each_other_with_the_planes_across():
+    rows = []
+    for r, region in enumerate(("full_body", "torso")):
+        for p, plane in enumerate(("sagittal", "average")):
+            for a, arm in enumerate(("reference", "synthetic, as decoded")):
+                distance = 1.0 + 100 * r + 10 * p + a
+                for measure, value in (("frechet", distance), ("frechet_over_floor", distance / (distance - a))):
+                    rows.append((region, plane, arm, measure, value, value - 0.25, value + 0.25, 9))
+    columns = ["region", "plane", "arm", "measure", "value", "low", "high", "n"]
+    table = frechet_by_arm(pd.DataFrame(rows, columns=columns))
+    assert table["Region"].tolist() == ["Full body", "Full body", "Torso", "Torso"]
+    assert table.iloc[1].tolist() == [
+        "Full body", "Synthetic, as decoded", "9", "2.00 [1.75, 2.25]", "12.00 [11.75, 12.25]", "1.1"
+    ]  # fmt: skip
+    assert table["Average / floor"].tolist()[::2] == ["1.0", "1.0"]

@@ -34,3 +34,6 @@ def test_every_setting_has_weights_of_its_own(micro_shop, tmp_path, monkeypatch)
     assert [profile.latent_diffusion.optimization.ema_decay for _, profile in asked] == [0.9, 0.0, 0.9]
     with pytest.raises(InputError, match="unknown key"):
         retrained_diffusion(shop, tmp_path, {"ema": False})
+    for shares in ({"steps_share": 0.0}, {"people_share": 1.5}):
+        with pytest.raises(InputError, match="must be above 0"):
+            retrained_diffusion(shop, tmp_path, {}, **shares)

@@ -121,5 +121,6 @@ def _moments(rows: np.ndarray, covariance: Covariance) -> tuple[np.ndarray, np.n
     """Mean (d,), covariance (d, d), and the variance in directions in which the rows do not vary."""
     if covariance == "ledoit_wolf":
         shrunk, shrinkage = ledoit_wolf(rows)
+        shrinkage = max(shrinkage, 0.0)  # of rows that take two values alone, it is below by rounding
         return rows.mean(axis=0), shrunk, shrinkage * np.trace(shrunk) / len(shrunk)
     return rows.mean(axis=0), np.atleast_2d(np.cov(rows, rowvar=False)), 0.0

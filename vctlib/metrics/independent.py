@@ -74,8 +74,11 @@ def _body_centre(labels: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def consistency_rows(measured: pd.DataFrame) -> pd.DataFrame:
-    """The comparison columns as one row a subject and structure, ready for `consistency.summarize`."""
+    """The comparison columns as one row a subject and structure, ready for `consistency.summarize`; no row where the
+    cohort has no label maps."""
     columns = [name for name in measured if name.startswith(f"{_CONSISTENCY}/")]
+    if not columns:
+        return pd.DataFrame({"subject_id": [], "structure": [], "dice": np.empty(0)})
     long = measured[columns].rename_axis("subject_id").reset_index().melt("subject_id")
     long[["_", "structure", "figure"]] = long["variable"].str.split("/", expand=True)
     wide = long.pivot(index=["subject_id", "structure"], columns="figure", values="value").reset_index()

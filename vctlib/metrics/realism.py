@@ -29,6 +29,7 @@ Body = tuple[np.ndarray, np.ndarray | None]  # CT (x, y, z; HU) and label map in
 Features = Mapping[tuple[Region, Plane], np.ndarray]  # (people, slices, 320) by region and plane
 N_SLICES = 3  # of each region and plane, spread over the middle third
 AVERAGE = "average"  # over the planes, as the paper's Avg.
+FEWEST = 4  # people in an arm, below which half of it has no covariance
 _AT_MOST_ONE = ("precision", "recall", "coverage")
 
 
@@ -49,10 +50,14 @@ def plane_features(volumes: Sequence[np.ndarray], n_slices: int = 1) -> dict[Pla
     return {plane: slice_features(volumes, extractor, plane, n_slices=n_slices) for plane in PLANES}
 
 
-def bodies(cohort: Cohort) -> Iterator[Body]:
-    """CT and label map of each subject of a cohort, one in memory at a time."""
+def bodies(cohort: Cohort, *, with_labels: bool = True) -> Iterator[Body]:
+    """CT and label map of each subject of a cohort, one in memory at a time.
+
+    Where some of the cohorts that are compared have no label maps, take all `with_labels` false: then regions are cut
+    by one rule in all of them (see `region_bounds`).
+    """
     for subject_id in cohort.subjects:
-        labels = cohort.labels(subject_id) if cohort.has_labels else None
+        labels = cohort.labels(subject_id) if with_labels and cohort.has_labels else None
         reduced = None if labels is None else reduce_labels(labels, cohort.info.labels, PAPER16)
         yield cohort.ct(subject_id)[0], reduced
 
@@ -92,7 +97,7 @@ def realism_table(
     Raises InputError for fewer than four people in an arm.
     """
     n = {name: len(next(iter(features.values()))) for name, features in arms.items()}
-    if min(n.values()) < 4:
+    if min(n.values()) < FEWEST:
         raise InputError(f"half of an arm must be two people or more; there are {n}")
     everybody = _measures(arms, against, floor, None)
     halves = []

@@ -42,6 +42,7 @@ class Arm(Strict):
     latent_diffusion: dict[str, Any] = {}  # settings of the profile's section: the diffusion is trained again
     people_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training people: it is trained again
     steps_share: PositiveFloat = 1.0  # of the training steps: it is trained again
+    post_processing: bool = True  # false leaves decoded images as they are
 
     @property
     def retrained(self) -> bool:
@@ -76,8 +77,9 @@ def measure_arm(
     for it and for the people who are matched. features: plane -> (those of the people, those of the bodies), each
     (bodies, features).
     `body_fat_difference` is synthetic less matched person, `body_fat_spread` the ratio of standard deviations, `dice`
-    the mean over a body's structures; the Fréchet distance is the mean over planes, at half the people on each side,
-    and its interval spans random halves. The others are bootstrapped over bodies, correlations by Fisher.
+    the mean over a body's structures (NaN for bodies without a label map); the Fréchet distance is the mean over
+    planes, at half the people on each side, and its interval spans random halves. The others are bootstrapped over
+    bodies, correlations by Fisher.
     """
     asked = asked.loc[found.index]
     matched = reference_found.loc[asked["reference_id"]]

@@ -31,27 +31,28 @@ GENERATOR_COMPONENTS = ("image_autoencoder", "segmentation_autoencoder", "latent
 class JointLatentDiffusion(nn.Module):
     """The denoiser of joint latents, with the statistics that bring latents to its scale and back.
 
-    `placements` tells how large a body of some attributes is and where it lies.
+    Where the profile has no `joint_labels`, only the image's part of joint latents is modelled. `placements` tells how
+    large a body of some attributes is and where it lies.
     """
 
     def __init__(self, profile: Profile) -> None:
         super().__init__()
-        stages = profile.image_autoencoder.stages
-        self.image_channels = stages[-1].latent_channels
-        channels = self.image_channels + profile.segmentation_autoencoder.latent_channels
-        self.latent_shape = (channels, *(size // profile.compression for size in profile.cohort.grid))
-        config = profile.latent_diffusion
-        self.denoiser = LatentDiffusion(config, channels, self.latent_shape[1:])
-        groups = (self.image_channels, channels - self.image_channels)
+        config, stages = profile.latent_diffusion, profile.image_autoencoder.stages
+        self.image_channels, self.joint_labels = stages[-1].latent_channels, config.joint_labels
+        grid = tuple(size // profile.compression for size in profile.cohort.grid)
+        parts = (self.image_channels, profile.segmentation_autoencoder.latent_channels)
+        groups = parts if self.joint_labels else parts[:1]
+        self.joint_shape, self.latent_shape = (sum(parts), *grid), (sum(groups), *grid)  # encoded; modelled
+        self.denoiser = LatentDiffusion(config, sum(groups), grid)
         self.statistics = LatentStandardiser(
-            config.mean, channels, self.latent_shape[1:], groups=groups, conditioning=config.conditioning
+            config.mean, sum(groups), grid, groups=groups, conditioning=config.conditioning
         )
         self.placements = PlacementModel(config.conditioning)
         self.reads_image = getattr(profile.segmentation_autoencoder, "reads_image", False)
 
     def fit_statistics(self, latents: Tensor, placements: Tensor, attributes: Tensor) -> None:
-        """Learn mean and scale of training latents (n, channel, x, y, z) and of placements (n, 5) of people of these
-        attributes (n, 4)."""
+        """Learn mean and scale of training latents (n, channel, x, y, z), those that are modelled, and of placements
+        (n, 5) of people of these attributes (n, 4)."""
         self.placements.fit(placements, attributes)
         self.statistics.fit(latents, attributes)
         prior = self.denoiser.prior
@@ -59,8 +60,15 @@ class JointLatentDiffusion(nn.Module):
         standardised = self.statistics.standardise(with_factors, attributes[: len(with_factors)])
         prior.fit(standardised, self.statistics.residual_variance)
 
-    def split(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Joint latents (batch, channel, x, y, z) -> what the decoders of the image and of the label map want."""
+    def modelled(self, latents: Tensor) -> Tensor:
+        """Of joint latents (n, channel, x, y, z) those that are modelled."""
+        return latents[:, : self.latent_shape[0]]
+
+    def split(self, latents: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Latents (batch, channel, x, y, z) -> what the decoders of the image and of the label map want; None for the
+        latter where labels are not modelled."""
+        if not self.joint_labels:
+            return latents[:, : self.image_channels], None
         image, labels = latents[:, : self.image_channels], latents[:, self.image_channels :]
         return image, torch.cat([labels, image], dim=1) if self.reads_image else labels
 

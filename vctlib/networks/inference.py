@@ -94,8 +94,9 @@ def _slide(network: nn.Module, x: Tensor, profile: Profile) -> Tensor:
         return sliding_window_inference(x, window.image_patch, 1, network, window.overlap, mode="gaussian")
 
 
-def post_process(network: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile) -> np.ndarray:
-    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored."""
+def post_process(network: nn.Module, hu: np.ndarray, labels: np.ndarray | None, profile: Profile) -> np.ndarray:
+    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored. A network that
+    reads no label map does without (None)."""
     x = to_network(hu)
     if network.reads_labels:
         x = torch.cat([x, one_hot(labels)], dim=1)

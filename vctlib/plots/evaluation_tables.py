@@ -95,5 +95,22 @@ def impossible_anatomy(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def frechet_by_arm(realism: pd.DataFrame) -> pd.DataFrame:
+    """Fréchet distances with an arm a row, as the paper's Table A4 has them: for each region the planes and their mean
+    across, each [95 % CI], and how many times the floor that mean is.
+
+    realism: from `metrics.realism.realism_table`. Where arms are few, `frechet_by_plane` has them across.
+    """
+    rows = []
+    for (region, arm), group in realism.groupby(["region", "arm"], sort=False):
+        cells = group.set_index(["measure", "plane"])
+        row = {"Region": words(region), "People": words(arm), "n": str(group["n"].iloc[0])}
+        for plane in group["plane"].unique():
+            row[f"{words(plane)} [95% CI]"] = interval_text(cells.loc[("frechet", plane)], 2)
+        ratio = cells.at[("frechet_over_floor", "average"), "value"]
+        rows.append(row | {"Average / floor": number_text(ratio, 1)})
+    return pd.DataFrame(rows)
+
+
 def _cell(value: float | None, low: float | None, high: float | None, digits: int) -> str:
     return interval_text(pd.Series({"value": value, "low": low, "high": high}, dtype=float), digits)

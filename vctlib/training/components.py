@@ -178,7 +178,7 @@ def joint_latents(run: TrainingRun) -> JointLatents:
 
 
 def train_latent_diffusion(run: TrainingRun) -> dict:
-    """The joint distribution of latents given attributes."""
+    """The joint distribution of latents given attributes; that of the image's alone without `joint_labels`."""
     return fit_latent_diffusion(run, joint_latents(run))
 
 
@@ -187,6 +187,7 @@ def fit_latent_diffusion(run: TrainingRun, people: JointLatents) -> dict:
     config = run.profile.latent_diffusion
     torch.manual_seed(run.seed)
     network = build("latent_diffusion", run.profile)
+    people = people._replace(latents=network.modelled(people.latents))
     network.fit_statistics(*people)
     network.to(device())
     objective = objectives.LatentDiffusionObjective(network, config, people.latents, people.attributes)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from vctlib.attributes import Attributes
+from vctlib.errors import InputError
 from vctlib.files import sha256
 from vctlib.networks.body_frame import placement
 from vctlib.networks.inference import decode_image, decode_labels, device, encode_body, inference, reconstruct_volume
@@ -21,8 +22,15 @@ from vctlib.training.run import TrainingRun
 
 def decoded_people(run: TrainingRun, arrays: BodyArrays) -> tuple[np.ndarray, np.ndarray | None]:
     """CTs in HU (n, x, y, z), int16, of the first people of `arrays`, which have the paper's labels, as the generator
-    decodes them; and their decoded label maps where the post-processor reads them."""
+    decodes them; and their decoded label maps where the post-processor reads them.
+
+    Raises InputError where it is to read label maps that the generator does not make.
+    """
     config, parts = run.profile.post_processor, run.profile.post_processor.behind
+    if config.reads_labels and not run.profile.latent_diffusion.joint_labels:
+        raise InputError(
+            "post_processor.reads_labels needs latent_diffusion.joint_labels: without it bodies have no label map"
+        )
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
     frame = run.profile.body_frame
     key = " ".join([*(sha256(run.source(part)) for part in parts), *arrays.subjects])
@@ -76,7 +84,8 @@ def _latents_of(run: TrainingRun, arrays: BodyArrays):
     def renewed(index: int) -> np.ndarray:
         rng = np.random.default_rng([run.seed, index])
         attributes = torch.tensor([Attributes.from_row(table.loc[arrays.subjects[index]]).values()]).to(device())
-        clean = diffusion.statistics.standardise(torch.from_numpy(encoded(index))[None].to(device()), attributes)
+        latents = diffusion.modelled(torch.from_numpy(encoded(index))[None].to(device()))
+        clean = diffusion.statistics.standardise(latents, attributes)
         noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(device())
         with inference(run.profile.precision):
             predict = guided(diffusion.denoiser, attributes, 1.0)
