@@ -173,6 +173,8 @@ class PostProcessorConfig(UNetConfig):
     # It learns from reconstructions; with a range, from people whose latents were noised to a share in it and denoised
     # again, 0 being a reconstruction and 1 somebody else
     noise_shares: tuple[Fraction, Fraction] | None = None
+    # and, up to so many voxels, from people who were blurred before they were encoded, as a sum of bodies is
+    blur: Weight = 0.0
     max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
     fold: PositiveInt = 1  # voxels along an axis that it sees as one; the segmenter has its own two
 
@@ -187,7 +189,8 @@ class PostProcessorConfig(UNetConfig):
         """The trained components whose output it learns to mend."""
         if self.noise_shares is not None:
             return "image_autoencoder", "segmentation_autoencoder", "latent_diffusion"
-        return ("image_autoencoder", "segmentation_autoencoder") if self.reads_labels else ("image_autoencoder",)
+        joint = self.reads_labels or self.blur > 0
+        return ("image_autoencoder", "segmentation_autoencoder") if joint else ("image_autoencoder",)
 
 
 class SliceRegressorConfig(Strict):

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
+from monai.networks.layers import GaussianFilter
 from torch import Tensor, nn
 
 from vctlib.anatomy import PAPER16
 from vctlib.config import Profile
-from vctlib.intensity import denormalise_hu, normalise_hu
+from vctlib.intensity import compand, denormalise_hu, expand, normalise_hu
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
 from vctlib.networks.precision import resolve_precision
 from vctlib.networks.sliding_window import decode_volume, encode_volume
@@ -43,15 +44,24 @@ def one_hot(labels: np.ndarray | Tensor) -> Tensor:
 
 
 def encode_body(
-    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
+    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile, blur: float = 0.0
 ) -> tuple[np.ndarray, Placement]:
     """CT and label map (x, y, z) -> joint latents (channel, x, y, z), float32, the image's channels first; and the
-    placement of the body whose frame they are of."""
+    placement of the body whose frame they are of.
+
+    With `blur`, of the mean of many such bodies that are shifted in the frame by a Gaussian of so many voxels, as
+    companded intensities and shares of classes.
+    """
     window, where = profile.sliding_window, placement(profile, hu, labels)
     frame = BodyFrame(profile, where)
+    x, y = to_network(frame.into(hu)), one_hot(frame.labels_into(labels))
+    if blur:
+        shifted = GaussianFilter(3, blur).to(x.device)
+        air = compand(torch.tensor(-1.0)).item()  # what the filter finds beyond the grid is 0
+        x, y = expand(shifted(compand(x) - air) + air), shifted(y)
     with inference(profile.precision):
-        z_image = encode_volume(image, to_network(frame.into(hu)), window.image_patch, window.overlap)
-        z_labels = encode_volume(segmentation, one_hot(frame.labels_into(labels)), window.image_patch, window.overlap)
+        z_image = encode_volume(image, x, window.image_patch, window.overlap)
+        z_labels = encode_volume(segmentation, y, window.image_patch, window.overlap)
     return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy(), where
 
 

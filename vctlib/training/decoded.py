@@ -1,8 +1,8 @@
 """What the generator makes of training people: the post-processor learns to bring it back to their images.
 
-A reconstruction has lost less than a sample has: a new person is partly a sum of whole bodies, whose skin is blurred.
-So a profile may have people's latents noised and denoised again before they are decoded (SDEdit): who they are stays,
-the detail is the generator's own.
+A reconstruction has lost less than a sample has. A new person is partly a sum of whole bodies, whose surfaces are
+blurred, so a profile may have people blurred before they are encoded: the mean of many shifted bodies. And it may have
+their latents noised and denoised again (SDEdit): who they are stays, the detail is the generator's own.
 
 Source: killeen2025 section 4.1.3 (reconstructions); Meng et al. 2022 (SDEdit).
 """
@@ -34,7 +34,8 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> tuple[np.ndarray, np
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
     frame = run.profile.body_frame
     key = " ".join([*(sha256(run.source(part)) for part in parts), *arrays.subjects])
-    key += f" {frame and frame.model_dump_json()} {config.noise_shares} {run.profile.synthesis.steps} {run.seed}"
+    key += f" {frame and frame.model_dump_json()} {config.noise_shares} {config.blur} {run.profile.synthesis.steps}"
+    key += f" {run.seed}"
     cache = run.folder / "cache"
 
     def cached(name: str, make, label: str) -> np.ndarray:
@@ -69,14 +70,15 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> tuple[np.ndarray, np
 
 
 def _latents_of(run: TrainingRun, arrays: BodyArrays):
-    """A function: number of a person -> joint latents (channel, x, y, z), renewed where the profile asks for it."""
-    shares, steps = run.profile.post_processor.noise_shares, run.profile.synthesis.steps
+    """A function: number of a person -> joint latents (channel, x, y, z), blurred and renewed as the profile asks."""
+    config, steps = run.profile.post_processor, run.profile.synthesis.steps
     networks = [run.trained(part) for part in run.profile.post_processor.behind]
 
     def encoded(index: int) -> np.ndarray:
-        return encode_body(*networks[:2], arrays.hu[index], arrays.labels[index], run.profile)[0]
+        blur = np.random.default_rng([run.seed, index, 1]).uniform(0, config.blur)
+        return encode_body(*networks[:2], arrays.hu[index], arrays.labels[index], run.profile, blur)[0]
 
-    if shares is None:
+    if config.noise_shares is None:
         return encoded
     diffusion, schedule = networks[2], make_schedule(run.profile.latent_diffusion)
     table = run.people().table
@@ -89,7 +91,7 @@ def _latents_of(run: TrainingRun, arrays: BodyArrays):
         noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(device())
         with inference(run.profile.precision):
             predict = guided(diffusion.denoiser, attributes, 1.0)
-            found = schedule.renew(predict, clean, noise, steps, rng.uniform(*shares))
+            found = schedule.renew(predict, clean, noise, steps, rng.uniform(*config.noise_shares))
         return diffusion.statistics.restore(found.float(), attributes)[0].cpu().numpy()
 
     return renewed
