@@ -170,11 +170,10 @@ class PostProcessorConfig(UNetConfig):
     squared_weight: Weight = 0.0
     perceptual_weight: Weight = 0.0
     reads_labels: bool = False  # sees the decoded label map beside the decoded image
-    # It learns from reconstructions; with a range, from people whose latents were noised to a share in it and denoised
-    # again, 0 being a reconstruction and 1 somebody else
+    # It learns from reconstructions. With a range, every second person's latents are noised to a share in it and
+    # denoised again: of 0 nothing changes, 1 is somebody else
     noise_shares: tuple[Fraction, Fraction] | None = None
-    # and, up to so many voxels, from people who were blurred before they were encoded, as a sum of bodies is
-    blur: Weight = 0.0
+    blur: Weight = 0.0  # and blurred before, as a sum of bodies is, by half to one and a half times so many voxels
     max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
     fold: PositiveInt = 1  # voxels along an axis that it sees as one; the segmenter has its own two
 

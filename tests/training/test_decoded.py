@@ -55,5 +55,6 @@ def test_share_zero_keeps_a_person_and_noise_and_blur_change_one_for_good(genera
         made[name] = np.array(decoded_people(asking_for(generator_shop, **settings), arrays)[0], float)
     np.testing.assert_allclose(made["none"], made["plain"], atol=1.01)  # standardised and back
     for name in ("half", "blur"):
-        assert np.abs(made[name] - made["plain"]).max() > 5
+        change = np.abs(made[name] - made["plain"]).max((1, 2, 3))
+        assert change[0] == 0 and change[1] > 5  # every second one stays a reconstruction
     assert np.array_equal(made["half"], made["again"]) and not np.array_equal(made["half"], made["blur"])

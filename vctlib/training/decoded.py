@@ -2,7 +2,8 @@
 
 A reconstruction has lost less than a sample has. A new person is partly a sum of whole bodies, whose surfaces are
 blurred, so a profile may have people blurred before they are encoded: the mean of many shifted bodies. And it may have
-their latents noised and denoised again (SDEdit): who they are stays, the detail is the generator's own.
+their latents noised and denoised again (SDEdit): who they are stays, the detail is the generator's own. Every second
+person stays a reconstruction, so that the network learns to leave alone what is sharp.
 
 Source: killeen2025 section 4.1.3 (reconstructions); Meng et al. 2022 (SDEdit).
 """
@@ -70,12 +71,15 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> tuple[np.ndarray, np
 
 
 def _latents_of(run: TrainingRun, arrays: BodyArrays):
-    """A function: number of a person -> joint latents (channel, x, y, z), blurred and renewed as the profile asks."""
+    """A function: number of a person -> joint latents (channel, x, y, z), of every second one blurred and renewed as
+    the profile asks."""
     config, steps = run.profile.post_processor, run.profile.synthesis.steps
     networks = [run.trained(part) for part in run.profile.post_processor.behind]
 
     def encoded(index: int) -> np.ndarray:
-        blur = np.random.default_rng([run.seed, index, 1]).uniform(0, config.blur)
+        blur = 0.0
+        if index % 2:
+            blur = config.blur * np.random.default_rng([run.seed, index, 1]).uniform(0.5, 1.5)
         return encode_body(*networks[:2], arrays.hu[index], arrays.labels[index], run.profile, blur)[0]
 
     if config.noise_shares is None:
@@ -84,6 +88,8 @@ def _latents_of(run: TrainingRun, arrays: BodyArrays):
     table = run.people().table
 
     def renewed(index: int) -> np.ndarray:
+        if index % 2 == 0:
+            return encoded(index)
         rng = np.random.default_rng([run.seed, index])
         attributes = torch.tensor([Attributes.from_row(table.loc[arrays.subjects[index]]).values()]).to(device())
         latents = diffusion.modelled(torch.from_numpy(encoded(index))[None].to(device()))
