@@ -233,7 +233,8 @@ def test_checkpoint_on_top_of_other_weights_is_not_gone_on_from(micro_shop, empt
     """Else a training that was paused would go on with the latents of another autoencoder."""
     shop, _ = micro_shop
     empty_shop.models.mkdir()
-    for source in ("image_autoencoder", "segmentation_autoencoder"):
+    behind = ["latent_diffusion"] if name == "post_processor" else []  # whose people it mends
+    for source in ("image_autoencoder", "segmentation_autoencoder", *behind):
         shutil.copy(shop.weights(source), empty_shop.models)
     with pytest.raises(TrainingPaused):
         TRAINERS[name](dataclasses.replace(empty_shop, max_minutes=0.0))

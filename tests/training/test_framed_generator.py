@@ -67,6 +67,10 @@ def test_latents_and_reconstructions_of_another_frame_are_made_anew(with_autoenc
     others, same_places, _ = joint_latents(in_another_frame(with_autoencoders))
     assert not torch.equal(latents, others) and torch.equal(placements, same_places)
     path = with_autoencoders.folder / "cache" / "reconstructed.npy"
+    alone = {"reads_labels": False, "noise_shares": None}  # behind the image autoencoder, and nothing else
+    config = with_autoencoders.profile.post_processor.model_copy(update=alone)
+    changed = with_autoencoders.profile.model_copy(update={"post_processor": config})
+    with_autoencoders = dataclasses.replace(with_autoencoders, profile=changed)
     made = []
     for shop in (with_autoencoders, in_another_frame(with_autoencoders)):
         with pytest.raises(TrainingPaused):

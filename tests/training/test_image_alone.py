@@ -87,7 +87,7 @@ def test_a_post_processor_that_reads_labels_is_refused(alone, weights, empty_sho
 
 def test_a_post_processor_that_reads_none_mends_what_the_image_alone_gives(alone, empty_shop, tiny_people):
     """It learns from people whose latents this diffusion has renewed, and improves its bodies."""
-    changes = {"reads_labels": False, "label_weight": 0.0}
+    changes = {"reads_labels": False}
     profile = changed(empty_shop.profile, {"latent_diffusion": ALONE, "post_processor": changes})
     shop = dataclasses.replace(empty_shop, profile=profile, released=alone["latent_diffusion"].parent)
     train_post_processor(shop)

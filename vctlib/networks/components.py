@@ -139,16 +139,22 @@ def build(component: str, profile: Profile) -> nn.Module:
 _PACKED = {
     "image_autoencoder": ("stages.0.residual.",),
     "segmentation_autoencoder": ("stage.residual.",),
-    "latent_diffusion": ("denoiser.unet.", "denoiser.prior.factors"),
+    "latent_diffusion": ("denoiser.unet.",),
     "post_processor": ("body.", "head."),
     "segmenter": ("body.", "head."),
 }
+# And with sixteen: what factors explain and what they leave must go on adding up.
+_HALVED = {"latent_diffusion": ("denoiser.prior.factors",)}
 
 
 def release(path: Path, component: str, network: nn.Module, profile: Profile, training: dict) -> None:
     """Write a component's weights; `training` holds hardware, time, seed and the curve's summary."""
     metadata = {"component": component, "profile": profile.model_dump(mode="json"), "training": training}
-    save_weights(path, packed(network.state_dict(), _PACKED.get(component, ())), metadata)
+    halved = _HALVED.get(component, ())
+    state = {
+        name: tensor.half() if name.startswith(halved) else tensor for name, tensor in network.state_dict().items()
+    }
+    save_weights(path, packed(state, _PACKED.get(component, ())), metadata)
 
 
 def restore(path: Path, component: str) -> tuple[nn.Module, Profile, dict]:

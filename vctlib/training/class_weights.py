@@ -35,9 +35,11 @@ class DiceAndCrossEntropy(nn.Module):
         self.register_buffer("weights", weights)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Logits (batch, class, ...) and labels (batch, 1, ...), int64 -> a scalar."""
+        """Logits (batch, class, ...) and labels (batch, 1, ...), int64 -> a scalar; a class without a weight has 1."""
         loss = self.dice(logits, labels)
         if self.share:
-            weights = self.weights.to(logits.device)
+            weights = logits.new_ones(logits.shape[1], dtype=torch.float32)
+            counted = min(len(weights), len(self.weights))
+            weights[:counted] = self.weights[:counted].to(weights)
             loss = loss + self.share * nn.functional.cross_entropy(logits, labels[:, 0], weights)
         return loss
