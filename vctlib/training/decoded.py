@@ -88,11 +88,11 @@ def _latents_of(run: TrainingRun, arrays: BodyArrays):
     table = run.people().table
 
     def renewed(index: int) -> np.ndarray:
+        latents = diffusion.modelled(torch.from_numpy(encoded(index))[None].to(device()))
         if index % 2 == 0:
-            return encoded(index)
+            return latents[0].cpu().numpy()
         rng = np.random.default_rng([run.seed, index])
         attributes = torch.tensor([Attributes.from_row(table.loc[arrays.subjects[index]]).values()]).to(device())
-        latents = diffusion.modelled(torch.from_numpy(encoded(index))[None].to(device()))
         clean = diffusion.statistics.standardise(latents, attributes)
         noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(device())
         with inference(run.profile.precision):
