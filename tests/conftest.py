@@ -119,6 +119,8 @@ def micro_profile(micro_settings):
 
     grid = [32, 24, 48]
     changes = {"cohort": {"grid": grid, "spacing_mm": [40.0] * 3}, "sliding_window": {"image_patch": grid}}
+    # of bone, the blocky people below are 640 mm long; in the frame they are a little shorter
+    changes["body_frame"] = {"length_voxels": 15, "lowest_voxel": 5, "mean_length_mm": 640.0, "mean_girth_mm": 640.0}
     for component, side in (("segmentation_autoencoder", 16), ("post_processor", 16), ("segmenter", 24)):
         changes[component] = {"optimization": {"patch": [side] * 3}}
     stages = zip(micro_settings["image_autoencoder"]["stages"], (16, 12), strict=True)
@@ -175,7 +177,8 @@ def tiny_people(tmp_path_factory, micro_profile):
 @pytest.fixture(scope="session")
 def micro_shop(tmp_path_factory, micro_profile, tiny_people):
     """A workshop in which every component has been trained; `.trainings` says what each trainer returned."""
-    from vctlib.training.components import TRAINERS, TrainingRun
+    from vctlib.training.components import TRAINERS
+    from vctlib.training.run import TrainingRun
 
     folder = tmp_path_factory.mktemp("workshop")
     shop = TrainingRun(micro_profile, tiny_people, folder / "training", folder / "models", folder / "released", seed=3)

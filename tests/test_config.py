@@ -3,7 +3,7 @@ from math import prod
 import pytest
 import yaml
 
-from vctlib.config import PROFILES, Profile, load_profile
+from vctlib.config import PROFILES, Profile, changed, load_profile
 from vctlib.errors import InputError
 
 
@@ -15,9 +15,10 @@ def test_every_profile_is_valid_and_named_after_its_file(path):
 
 
 def test_overrides_reach_nested_keys_only():
-    plain, changed = load_profile("smoke"), load_profile("smoke", {"latent_diffusion": {"optimization": {"steps": 7}}})
-    assert changed.latent_diffusion.optimization.steps == 7
-    assert changed.latent_diffusion.channels == plain.latent_diffusion.channels
+    plain, other = load_profile("smoke"), load_profile("smoke", {"latent_diffusion": {"optimization": {"steps": 7}}})
+    assert other.latent_diffusion.optimization.steps == 7
+    assert other.latent_diffusion.channels == plain.latent_diffusion.channels
+    assert changed(plain, {"latent_diffusion": {"optimization": {"steps": 7}}}) == other
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,13 @@ def test_overrides_reach_nested_keys_only():
         ({"cohort": {"scanner": {"tube_current": {"angular": 2}}}}, "cohort.scanner.tube_current.angular"),
         ({"latent_diffusion": {"attention": [True]}}, "attention"),
         ({"cohort": {"grid": [50, 32, 128]}}, "divisible"),
-        ({"segmentation_autoencoder": {"channels": [8]}}, "shrinks"),
+        ({"segmentation_autoencoder": {"block": 2}}, "shrinks"),
+        ({"segmentation_autoencoder": {"kind": "vq"}}, "segmentation_autoencoder.vq.codebook_size"),
+        ({"latent_diffusion": {"conditioning": "names"}}, "latent_diffusion.conditioning"),
+        ({"cohort": {"n_more": -1}}, "cohort.n_more"),
+        ({"cohort": {"source": "nifti"}}, "only phantoms can be made in any number"),
+        ({"body_frame": {"lowest_voxel": 40}}, r"body_frame: 40 \+ 108 voxels exceed the grid"),
+        ({"body_frame": {"lowest_voxel": 0}}, "body_frame.lowest_voxel"),
         ({"segmenter": {"optimization": {"patch": [32, 20, 32]}}}, "segmenter's patch .* must be divisible by 8"),
         ({"segmenter": {"optimization": {"patch": [16, 32, 32]}}}, "segmenter's patch .* at least 24 voxels wide"),
         ({"post_processor": {"channels": [8] * 6}}, "post_processor's patch .* must be"),

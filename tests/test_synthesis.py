@@ -1,4 +1,4 @@
-"""Synthetic people depend on seed, person, draw and weights, and on nothing else; and how bodies are measured alike."""
+"""Synthetic people depend on seed, person, draw and weights, and on nothing else."""
 
 import dataclasses
 import hashlib
@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from vctlib.anatomy import AIR_HU, MEASURE, PAPER16, ids_of, reduce_labels
+from vctlib.anatomy import PAPER16, reduce_labels
 from vctlib.cohort import Cohort
 from vctlib.errors import InputError
 from vctlib.intensity import denormalise_hu
-from vctlib.metrics import consistency
-from vctlib.metrics.independent import consistency_rows, measure_independently, measurements
+from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.components import GENERATOR_COMPONENTS, release, restore
-from vctlib.networks.inference import one_hot, to_network
+from vctlib.networks.inference import to_network
 from vctlib.networks.weights import load_weights, save_weights
 from vctlib.synthesis import Generator, reconstruct_cohort, synthesize_cohort
 
@@ -29,14 +28,14 @@ def weights(micro_shop, tiny_people, tmp_path_factory) -> dict:
     paths = {name: shop.weights(name) for name in GENERATOR_COMPONENTS}
     hu, labels = tiny_people.ct("B2")[0], reduced(tiny_people)("B2")
     torch.manual_seed(0)
-    for name, x in (("image_autoencoder", to_network(hu)), ("segmentation_autoencoder", one_hot(labels))):
-        network, profile, training = restore(paths[name], name)
-        with torch.no_grad():
-            for stage in network.stages if name == "image_autoencoder" else [network.stage]:
-                x = stage.encode(stage.standardise(x))
-                stage.codebook._initialise(x.movedim(1, -1).flatten(0, -2))
-        paths[name] = tmp_path_factory.mktemp("weights") / f"{name}.safetensors"
-        release(paths[name], name, network, profile, training)
+    network, profile, training = restore(paths["image_autoencoder"], "image_autoencoder")
+    x = to_network(BodyFrame(profile, placement(profile, hu, labels)).into(hu))
+    with torch.no_grad():
+        for stage in network.stages:
+            x = stage.encode(stage.standardise(x))
+            stage.codebook._initialise(x.movedim(1, -1).flatten(0, -2))
+    paths["image_autoencoder"] = tmp_path_factory.mktemp("weights") / "image_autoencoder.safetensors"
+    release(paths["image_autoencoder"], "image_autoencoder", network, profile, training)
     return paths
 
 
@@ -109,10 +108,10 @@ def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesi
     for made in (3, 4):  # three, then four more, then the rest
         left = iter(range(made))
 
-        def interrupt(self, latents, left=left):
+        def interrupt(self, latents, where, left=left):
             if next(left, None) is None:
                 raise KeyboardInterrupt
-            return original(self, latents)
+            return original(self, latents, where)
 
         with monkeypatch.context() as patched:
             patched.setattr(Generator, "decode", interrupt)
@@ -123,7 +122,7 @@ def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesi
     (tmp_path / "c" / "ct" / ".B4-s1.nii.gz.1.tmp").write_bytes(b"half")
     decoded = []
     with monkeypatch.context() as patched:
-        patched.setattr(Generator, "decode", lambda self, z: decoded.append(1) or original(self, z))
+        patched.setattr(Generator, "decode", lambda self, *body: decoded.append(1) or original(self, *body))
         synthesize(tmp_path / "c")
     assert len(decoded) == 10 - 3 - 4
     assert hashes(tmp_path / "c") == hashes(undisturbed.path)
@@ -194,6 +193,24 @@ def test_reconstructed_people_go_through_every_part(generator, weights, tiny_peo
     assert not np.array_equal(without.reconstruct(hu, reduced(tiny_people)(people[0]))[0], decoded)
 
 
+class Told(nn.Module):
+    """A post-processor that paints what it is told: 1 everywhere for a sample, 0 for a reconstruction."""
+
+    reads_labels = told_sampled = True
+
+    def forward(self, x):
+        return x[:, -1:]
+
+
+def test_the_post_processor_is_told_samples_from_reconstructions(generator, tiny_people, synthesize, people, tmp_path):
+    telling = dataclasses.replace(generator, post_processor=Told())
+    hu = telling.reconstruct(tiny_people.ct("B2")[0], reduced(tiny_people)("B2"))[0]
+    assert np.unique(hu) == pytest.approx([denormalise_hu(torch.tensor(0.0)).item()])
+    sampled = synthesize(tmp_path / "c", of=people.iloc[:1], using=telling, draws_per_person=1)
+    painted = denormalise_hu(torch.tensor(1.0)).item()
+    assert np.unique(sampled.ct(sampled.subjects[0])[0]) == pytest.approx([painted])
+
+
 def test_reconstruction_resumes_and_forgets_other_weights(generator, tiny_people, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(
@@ -207,81 +224,3 @@ def test_reconstruction_resumes_and_forgets_other_weights(generator, tiny_people
     assert hashes(reconstruct_cohort(generator, *run).path) == whole and len(calls) == 4
     reconstruct_cohort(dataclasses.replace(generator, fingerprint="others"), *run)
     assert len(calls) == 7
-
-
-class PerfectSegmenter(nn.Module):
-    """Knows the HU of every structure of the blocky people."""
-
-    def __init__(self, cohort: Cohort) -> None:
-        super().__init__()
-        hu, labels = cohort.ct(cohort.subjects[0])[0], cohort.labels(cohort.subjects[0])
-        found = reduce_labels(labels, cohort.info.labels, MEASURE)
-        self.value_of = {int(number): float(hu[found == number][0]) for number in np.unique(found)}
-
-    def forward(self, x):
-        hu = denormalise_hu(x)[:, 0]
-        logits = torch.full((len(x), len(MEASURE) + 1, *hu.shape[1:]), -1e9)
-        for number, value in self.value_of.items():
-            logits[:, number] = -(hu - value).abs()
-        return logits
-
-
-@pytest.fixture
-def measured(tiny_people, micro_profile, micro_shop, tmp_path) -> pd.DataFrame:
-    shop, _ = micro_shop
-    segmenter = PerfectSegmenter(tiny_people)
-    some = tiny_people.select(tiny_people.subjects[:4])
-    return measure_independently(some, segmenter, shop.weights("segmenter"), micro_profile, tmp_path / "rows")
-
-
-def test_perfect_segmenter_finds_what_is_there(measured, tiny_people):
-    table = measurements(measured)
-    assert list(measured.index) == tiny_people.subjects[:4] and not any("/" in name for name in table)
-    voxel_l = 0.04**3 * 1000
-    for subject in measured.index:
-        body = tiny_people.labels(subject) > 0
-        assert table.at[subject, "body_volume_l_measured"] == pytest.approx(body.sum() * voxel_l, rel=0.02)
-        liver = tiny_people.labels(subject) == ids_of(tiny_people.info.labels, "liver")[0]
-        assert table.at[subject, "liver_volume_ml_measured"] == pytest.approx(liver.sum() * voxel_l * 1000)
-    fat = table["body_fat_percent_measured"]
-    assert fat["B0"] < fat["B1"] < fat["B2"] < fat["B3"]  # each wider than the one before, and all of it fat
-
-
-def test_comparison_is_perfect_where_segmenter_and_labels_agree(measured):
-    rows = consistency_rows(measured)
-    assert len(rows) == 4 * len(PAPER16) and set(rows["structure"]) == set(PAPER16.values())
-    summary = consistency.summarize(rows)
-    there = {"bone", "liver", "brain", "appendicular_bones", "lung_upper_lobes"}
-    assert (summary.loc[sorted(there), "dice_mean"] == 1).all() and summary.loc["average", "dice_mean"] == 1
-    assert (summary["n"] == 4).sum() == len(there) and summary.loc["spleen", "n"] == 0
-    by = rows.set_index(["subject_id", "structure"]).loc[("B0", "liver")]
-    assert by["volume_ml_generated"] == by["volume_ml_independent"] == pytest.approx(4 * 4 * 4 * 64)
-    assert by["right_generated"] == pytest.approx(2 * 40, abs=20)  # of the middle of the labelled body
-
-
-def test_rows_are_kept_and_made_anew_for_other_weights(tiny_people, micro_profile, micro_shop, tmp_path):
-    shop, _ = micro_shop
-    some, calls = tiny_people.select(tiny_people.subjects[:2]), []
-
-    class Counting(PerfectSegmenter):
-        def forward(self, x):
-            calls.append(1)
-            return super().forward(x)
-
-    def run(weights):
-        return measure_independently(some, Counting(tiny_people), weights, micro_profile, tmp_path / "rows")
-
-    first, again = run(shop.weights("segmenter")), run(shop.weights("segmenter"))
-    assert len(calls) == 2
-    pd.testing.assert_frame_equal(first, again)
-    run(shop.weights("image_autoencoder"))  # another file, so another segmenter
-    assert len(calls) == 4
-
-
-def test_body_that_is_only_air_is_an_error_that_says_so(tiny_people, micro_profile, micro_shop, tmp_path, monkeypatch):
-    shop, _ = micro_shop
-    monkeypatch.setattr(Cohort, "ct", lambda self, s: (np.full(self.info.grid, int(AIR_HU), np.int16), np.eye(4)))
-    with pytest.raises(InputError) as error:
-        some = tiny_people.select(["B0"])
-        measure_independently(some, PerfectSegmenter(tiny_people), shop.weights("segmenter"), micro_profile, tmp_path)
-    assert "\n" not in str(error.value)

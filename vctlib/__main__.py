@@ -66,11 +66,14 @@ def notebook(notebook: str, parameters: tuple[tuple[str, str], ...], output: str
 @PROFILE
 @click.option("--cores", type=click.IntRange(min=1), help="Processor cores; default all.")
 @click.option("--until", metavar="STEP", help="Stop after this step: 02, or its name.")
-def run(profile: str, cores: int | None, until: str | None) -> None:
+@click.option("--studies", is_flag=True, help="In place of the book's steps, the costly studies beside it.")
+def run(profile: str, cores: int | None, until: str | None, studies: bool) -> None:
     """Run everything that is missing or out of date; train only what has no weights."""
     from vctlib.commands.graph import run_graph
 
-    run_graph(profile, cores=cores, until=until)
+    if studies and until:
+        raise InputError("vct run: give --studies or --until, not both; --until 17 runs one study alone")
+    run_graph(profile, cores=cores, until=until, studies=studies)
 
 
 @vct.command()

@@ -55,6 +55,13 @@ class Attributes:
             _bin(self.weight_kg, WEIGHT_EDGES),
         )
 
+    def values(self) -> tuple[float, float, float, float]:
+        """Sex (0 female, 1 male), age, height and weight as numbers; NaN where unknown."""
+        sex = None if self.sex is None else SEX.index(self.sex)
+        return tuple(
+            float("nan") if v is None else float(v) for v in (sex, self.age_years, self.height_cm, self.weight_kg)
+        )
+
     @classmethod
     def from_row(cls, row: Mapping) -> "Attributes":
         """From a row of `subjects.csv`; empty cells become None. Raises InputError for a missing column."""

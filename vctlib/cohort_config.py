@@ -1,8 +1,8 @@
-"""What a profile says of the reference cohort and of the scanner that looks at it."""
+"""What a profile says of the reference cohort, and of the scanner that looks at it."""
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 Triple = tuple[PositiveInt, PositiveInt, PositiveInt]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -38,6 +38,7 @@ class ScannerConfig(Strict):
 class CohortConfig(Strict):
     source: Literal["phantom", "nifti"]
     n_people: PositiveInt
+    n_more: Annotated[int, Field(ge=0)] = 0  # phantoms of other people that teach the latent diffusion, beside these
     test_fraction: Fraction  # people whom no generator network ever sees
     spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # phantoms are isotropic
     grid: Triple  # voxels (x, y, z)
@@ -58,3 +59,9 @@ class CohortConfig(Strict):
         elif conditions not in ("none", "published"):
             raise ValueError(f"must be none, published, or a rate from 0 to 1 for any of: {', '.join(names)}")
         return conditions
+
+    @model_validator(mode="after")
+    def _only_phantoms_are_made(self):
+        if self.n_more and self.source != "phantom":
+            raise ValueError("n_more: only phantoms can be made in any number; set it to 0")
+        return self

@@ -21,6 +21,7 @@ _MADE_BY = {
     "tables/reference_segmented.csv": "08_reconstruct_people",
     "tables/reconstructed_segmented.csv": "08_reconstruct_people",
     "tables/reconstruction_quality.csv": "08_reconstruct_people",
+    "tables/segmenter_on_reference.csv": "08_reconstruct_people",
     "tables/synthetic_segmented.csv": "09_synthesize_people",
     "tables/synthetic_consistency.csv": "09_synthesize_people",
     "tables/populations_body_fat.csv": "11_train_slice_regressors",

@@ -21,7 +21,9 @@ from vctlib.anatomy import PAPER16
 from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.config import Profile, SynthesisConfig
+from vctlib.errors import InputError
 from vctlib.files import sha256
+from vctlib.networks.body_frame import Placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import (
     decode_image,
@@ -51,10 +53,17 @@ class Generator:
     def load(cls, weights: Mapping[str, Path]) -> "Generator":
         """Restore the parts from their weights files; without `post_processor` decoded images stay as they are.
 
-        Raises InputError naming the file that is absent or wrong.
+        Raises InputError naming the file that is absent or wrong, or a post-processor that reads label maps where the
+        latent diffusion makes none.
         """
         parts = {name: restore(path, name) for name, path in weights.items()}
         networks = {name: part[0].to(device()) for name, part in parts.items()}
+        reads_labels = "post_processor" in networks and networks["post_processor"].reads_labels
+        if reads_labels and not networks["latent_diffusion"].joint_labels:
+            raise InputError(
+                f"{weights['post_processor']}: reads label maps, and {weights['latent_diffusion']} makes none; "
+                "leave the post-processor out"
+            )
         return cls(
             networks["image_autoencoder"],
             networks["segmentation_autoencoder"],
@@ -65,36 +74,44 @@ class Generator:
         )
 
     def sample_latents(
-        self, categories: Sequence[Sequence[int]], seeds: Sequence[Sequence[int]], config: SynthesisConfig
-    ) -> torch.Tensor:
-        """Joint latents (batch, channel, x, y, z) for category indices (batch, 4); one seed sequence a body.
+        self, attributes: Sequence[Sequence[float]], seeds: Sequence[Sequence[int]], config: SynthesisConfig
+    ) -> tuple[torch.Tensor, list[Placement]]:
+        """Latents (batch, channel, x, y, z) and placements for attributes (batch, 4), NaN where unknown, as
+        `Attributes.values` gives them; one seed sequence a body.
 
         DDPM with all its timesteps also draws noise on the way, seeded by the first body: there, sample one at a time.
         """
-        shape = self.diffusion.latent_shape
-        noise = torch.stack(
-            [torch.from_numpy(np.random.default_rng(s).standard_normal(shape, np.float32)) for s in seeds]
-        ).to(device())
-        condition = torch.tensor(categories, device=device())
+        shape = self.diffusion.joint_shape  # of what is not modelled, too: one seed is one image and one placement
+        streams = [np.random.default_rng(s) for s in seeds]
+        noise = torch.stack([torch.from_numpy(rng.standard_normal(shape, np.float32)) for rng in streams])
+        noise = self.diffusion.modelled(noise).to(device())
+        of_placements = torch.from_numpy(np.stack([rng.standard_normal(len(Placement._fields)) for rng in streams]))
+        condition = torch.tensor(attributes, dtype=torch.float32, device=device())
         predict = guided(self.diffusion.denoiser, condition, config.guidance_scale)
         schedule = make_schedule(self.profile.latent_diffusion)
         generator = torch.Generator(device()).manual_seed(int(np.random.SeedSequence(seeds[0]).generate_state(1)[0]))
         with inference(self.profile.precision):
             clean = schedule.sample(predict, noise, config.steps, generator)
-        return self.diffusion.statistics.restore(clean.float(), condition)
+        placements = self.diffusion.placements(condition, of_placements)
+        return self.diffusion.statistics.restore(clean.float(), condition), placements
 
-    def decode(self, latents: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Joint latents of one body (1, channel, x, y, z) -> CT in HU (float32) and label map (uint8), (x, y, z)."""
+    def decode(
+        self, latents: torch.Tensor, where: Placement, *, sampled: bool = True
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Latents of one body (1, channel, x, y, z) and its placement -> CT in HU (float32) and label map (uint8),
+        (x, y, z); None where labels are not modelled. Latents are `sampled`, or encoded."""
         z_image, z_labels = self.diffusion.split(latents)
-        hu = decode_image(self.image, z_image, self.profile)
+        hu = decode_image(self.image, z_image, where, self.profile)
+        labels = None if z_labels is None else decode_labels(self.segmentation, z_labels, where, self.profile)
         if self.post_processor is not None:
-            hu = post_process(self.post_processor, hu, self.profile)
-        return hu, decode_labels(self.segmentation, z_labels, self.profile)
+            hu = post_process(self.post_processor, hu, labels, self.profile, sampled=sampled)
+        return hu, labels
 
-    def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z)."""
-        z = encode_body(self.image, self.segmentation, hu, labels, self.profile)
-        return self.decode(torch.from_numpy(z)[None].to(device()))
+    def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z), as
+        `decode` gives them."""
+        z, where = encode_body(self.image, self.segmentation, hu, labels, self.profile)
+        return self.decode(torch.from_numpy(z)[None].to(device()), where, sampled=False)
 
 
 def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: str = "") -> CohortInfo:
@@ -104,7 +121,7 @@ def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: st
         kind=kind,
         spacing_mm=reference.info.spacing_mm,
         grid=reference.info.grid,
-        labels=dict(PAPER16),
+        labels=dict(PAPER16) if generator.diffusion.joint_labels else None,
         source=f"{kind} from {reference.info.name} {reference.info.seed}, weights {generator.fingerprint}{how}",
         code_version=__version__,
         seed=seed,
@@ -150,11 +167,11 @@ def synthesize_cohort(
     with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="synthesizing", unit="body") as bar:
         for begin in range(0, len(missing), config.batch_size):
             batch = missing[begin : begin + config.batch_size]
-            categories = [Attributes.from_row(people.loc[person]).categories() for _, person, _ in batch]
+            attributes = [Attributes.from_row(people.loc[person]).values() for _, person, _ in batch]
             seeds = [[seed, crc32(person.encode()), draw] for _, person, draw in batch]
-            latents = generator.sample_latents(categories, seeds, config)
-            for (subject_id, person, draw), z in zip(batch, latents, strict=True):
-                hu, labels = generator.decode(z[None])
+            latents, placements = generator.sample_latents(attributes, seeds, config)
+            for (subject_id, person, draw), z, where in zip(batch, latents, placements, strict=True):
+                hu, labels = generator.decode(z[None], where)
                 row = {name: people.at[person, name] for name in (*ATTRIBUTE_COLUMNS, "split")}
                 row |= {"reference_id": person, "draw": draw}
                 writer.add(subject_id, row, hu, labels, _affine(writer.info))

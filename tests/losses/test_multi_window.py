@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from vctlib.config import MultiWindow
 from vctlib.intensity import normalise_hu
 from vctlib.losses.multi_window import MultiWindowL1
+from vctlib.network_config import MultiWindow
 
 LOSS = MultiWindowL1(MultiWindow(soft_hu=(-200, 200), hard_hu=(200, 1500), soft_weight=4, hard_weight=1.5))
 

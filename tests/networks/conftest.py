@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vctlib.config import (
+from vctlib.network_config import (
     ImageAutoencoderConfig,
     LatentDiffusionConfig,
     Optimization,

@@ -4,8 +4,8 @@ from safetensors.torch import load, save
 from torch.nn import functional as F
 
 from tests.networks.conftest import OPTIMIZATION
-from vctlib.config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.intensity import compand
+from vctlib.network_config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder
@@ -128,6 +128,72 @@ def test_label_maps_come_back_as_logits():
     logits = network.decode(network.encode(labels))
     assert torch.equal(logits.argmax(1), labels)
     assert logits.softmax(1).gather(1, labels[:, None]).min() > 0.99
+
+
+def reading(image_channels: int = 3, **changes) -> SegmentationAutoencoder:
+    """Of label maps of four classes, whose decoder reads an image's latents."""
+    segmentation = BlockSegmentationConfig(**BLOCK | {"block": 2, "channels": (8,), "reads_image": True} | changes)
+    return SegmentationAutoencoder(segmentation, n_classes=4, image_channels=image_channels)
+
+
+def test_a_decoder_that_reads_the_image_answers_to_its_latents():
+    network, labels = reading().eval(), torch.randint(0, 4, (1, 8, 8, 8))
+    z, image = network.encode(labels), torch.randn(1, 3, 4, 4, 4)
+    assert z.shape == (1, 6, 4, 4, 4)  # the encoder knows nothing of the image
+    linear = network.decode(torch.cat([z, image], 1))
+    assert torch.equal(linear, network.decode(torch.cat([z, 0 * image], 1)))  # as long as it is the linear inverse
+    trained(network.stage)
+    decoded = network.decode(torch.cat([z, image], 1))
+    assert not torch.allclose(decoded, network.decode(torch.cat([z, 0 * image], 1)))
+    assert not torch.allclose(decoded, network.decode(torch.cat([z, image.flip(1)], 1)))
+    torch.testing.assert_close(network(labels, image)[0], decoded)
+
+
+def test_the_image_helps_where_it_knows_more():
+    """Labels that one principal component cannot hold, but the image shows."""
+    network, labels = reading(1, latent_channels=1, latent_noise=0.0), torch.randint(0, 2, (4, 4, 4, 4))
+    labels = labels.repeat_interleave(2, 1).repeat_interleave(2, 2).repeat_interleave(2, 3)
+    network.stage.components.zero_()  # so that nothing of the labels is left in their own latents
+    image = labels[:, None, ::2, ::2, ::2].float()
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        F.cross_entropy(network(labels, image)[0], labels).backward()
+        optimizer.step()
+    with torch.no_grad():
+        right = (network(labels, image)[0].argmax(1) == labels).float().mean()
+        without = (network(labels, 0 * image)[0].argmax(1) == labels).float().mean()
+    assert right > 0.95 and without < 0.8
+
+
+def test_the_image_is_seen_on_one_scale():
+    network = trained(reading().stage).eval()
+    z = torch.randn(1, 9, 2, 2, 2)
+    before = network.residual(z)
+    network.context_scale.copy_(torch.tensor([0.5, 2.0, 10.0]))
+    z[:, 6:] *= network.context_scale.view(1, -1, 1, 1, 1)
+    own = F.conv_transpose3d(z[:, :6], network.components, stride=2)
+    torch.testing.assert_close(network.decode(z) - network.gain * own, before, atol=1e-4, rtol=1e-4)
+
+
+def test_noise_of_training_reaches_the_latents_of_the_image_too():
+    stage = trained(reading(latent_noise=0.0).stage)
+    labels, image = torch.rand(1, 4, 4, 4, 4), torch.randn(1, 3, 2, 2, 2)
+    assert torch.equal(stage(labels, image)[0], stage(labels, image)[0])
+    stage.noise = 0.1
+    stage.latent_scale.zero_().add_(1e-6)  # next to no noise in its own
+    assert not torch.allclose(stage(labels, image)[0], stage(labels, image)[0], atol=1e-4)
+
+
+def test_another_number_of_channels_is_told():
+    network, labels = reading(), torch.randint(0, 4, (1, 4, 4, 4))
+    for given in (torch.zeros(1, 2, 2, 2, 2), None):
+        with pytest.raises(ValueError, match="reads 9 channels, 3 of them of the context, and got [68]"):
+            network(labels, given)
+    with pytest.raises(ValueError, match="reads 9 channels"):
+        network.eval().decode(network.encode(labels))
+    with pytest.raises(ValueError, match="reads 6 channels, 0 of them of the context, and got 9"):
+        BlockStage(1, config()).decode(torch.zeros(1, 9, 2, 2, 2))
 
 
 @pytest.mark.parametrize("changes", [{"channels": ()}, {"channels": (8, 8, 8, 8)}, {"block": 6, "channels": (8, 8, 8)}])

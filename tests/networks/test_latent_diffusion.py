@@ -1,15 +1,16 @@
 import pytest
 import torch
 
+from tests.networks.people import NAN, typical
 from vctlib.attributes import N_CATEGORIES
 from vctlib.errors import InputError
-from vctlib.networks.latent_diffusion import AttributeEmbedding, LatentDiffusion
+from vctlib.networks.latent_diffusion import LatentDiffusion
 
 GRID = (4, 2, 6)
 
 
 def people(n: int) -> torch.Tensor:
-    return torch.stack([torch.randint(0, size + 1, (n,)) for size in N_CATEGORIES.values()], dim=1)
+    return typical(torch.stack([torch.randint(0, size + 1, (n,)) for size in N_CATEGORIES.values()], dim=1))
 
 
 class Answers(torch.nn.Module):
@@ -58,31 +59,32 @@ def test_unet_sees_and_is_asked_for_unit_variance(diffusion_config, schedule):
         torch.testing.assert_close(network.unet.seen.std((0, 2, 3, 4)), torch.ones(2), atol=0.03, rtol=0)
 
 
-def test_it_learns_what_attributes_say(diffusion_config):
-    """Two kinds of people, whose latents are +1 and -1 everywhere: samples follow the category."""
-    network = LatentDiffusion(diffusion_config, 1, GRID)
+@pytest.mark.parametrize(("conditioning", "steps"), [("categories", 60), ("values", 150)])
+def test_it_learns_what_attributes_say(diffusion_config, conditioning, steps):
+    """Two kinds of people, whose latents are +1 and -1 everywhere: samples follow what is known of them."""
+    network = LatentDiffusion(diffusion_config.model_copy(update={"conditioning": conditioning}), 1, GRID)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
-    categories = torch.tensor([[1, 0, 0, 0], [2, 0, 0, 0]] * 4)
-    clean = torch.where(categories[:, :1] == 1, 1.0, -1.0).view(-1, 1, 1, 1, 1).expand(-1, 1, *GRID)
-    for _ in range(60):
+    attributes = torch.tensor([[0.0, NAN, NAN, NAN], [1.0, NAN, NAN, NAN]] * 4)
+    clean = torch.where(attributes[:, :1] == 0, 1.0, -1.0).view(-1, 1, 1, 1, 1).expand(-1, 1, *GRID)
+    for _ in range(steps):
         noisy, timesteps, target, _ = network.schedule.training_pair(clean)
         optimizer.zero_grad()
-        (network(noisy, timesteps, categories) - target).square().mean().backward()
+        (network(noisy, timesteps, attributes) - target).square().mean().backward()
         optimizer.step()
     with torch.no_grad():
-        x = network.schedule.sample(lambda x, t: network(x, t, categories), torch.randn(8, 1, *GRID), 5)
+        x = network.schedule.sample(lambda x, t: network(x, t, attributes), torch.randn(8, 1, *GRID), 5)
     assert ((x.mean((1, 2, 3, 4)) - clean.mean((1, 2, 3, 4))).abs() < 0.5).all()
 
 
-def test_every_category_and_none_has_its_own_vector():
-    embedding = AttributeEmbedding(32, 64)
-    everyone = [(0, 0, 0, 0)]
-    for i, size in enumerate(N_CATEGORIES.values()):
-        everyone += [tuple(value if j == i else 0 for j in range(4)) for value in range(1, size + 1)]
-    out = embedding(torch.tensor(everyone))
-    assert out.shape == (1 + sum(N_CATEGORIES.values()), 64)
-    assert (torch.cdist(out, out) + torch.eye(len(out))).min() > 1e-3
-    assert [table.weight.shape for table in embedding.tables] == [(n + 1, 32) for n in N_CATEGORIES.values()]
+def test_within_a_category_only_values_tell_people_apart(diffusion_config):
+    people = torch.tensor([[0.0, 41.0, 171.0, 71.0], [0.0, 41.0, 171.0, 79.0]])
+    for conditioning in ("categories", "values"):
+        network = LatentDiffusion(diffusion_config.model_copy(update={"conditioning": conditioning}), 1, GRID)
+        for parameter in network.parameters():  # the last layer begins as nothing
+            torch.nn.init.normal_(parameter, std=0.2)
+        with torch.no_grad():
+            alike = network(torch.ones(2, 1, *GRID), torch.full((2,), 500.0), people)
+        assert torch.allclose(alike[0], alike[1], atol=1e-6) == (conditioning == "categories")
 
 
 def test_coordinates_tell_places_apart(diffusion_config):

@@ -47,10 +47,10 @@ def test_posterior_is_that_of_the_full_covariance(signal, noise, weights):
     levels = (torch.full((4, 1, 1, 1, 1), level) for level in (signal, noise))
     found = prior.posterior(noisy, *levels, weights)
     torch.testing.assert_close(
-        found.target.flatten(1), (noisy.flatten(1).double() @ gain.T).float(), rtol=1e-4, atol=1e-5
+        found.target.flatten(1), (noisy.flatten(1).double() @ gain.T).float(), rtol=1e-3, atol=1e-4
     )
     wanted = left.diagonal().sqrt().float().expand(4, -1)
-    torch.testing.assert_close(found.left_over.flatten(1), wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found.left_over.flatten(1), wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_scores_of_the_factors_are_found_where_there_is_little_noise():

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vctlib.attributes import N_CATEGORIES
+from tests.networks.people import NAN
 from vctlib.networks.schedule import DenoisingDiffusion, RectifiedFlow, drop_attributes, guided, make_schedule
 
 SCHEDULES = [RectifiedFlow(), DenoisingDiffusion(), DenoisingDiffusion(timesteps=200)]
@@ -40,6 +40,28 @@ def test_sampling_a_gaussian_gives_its_mean_and_deviation(schedule, steps, toler
     assert x.std().item() == pytest.approx(SD, abs=tolerance)
 
 
+def test_a_direction_of_large_variance_keeps_its_spread_where_steps_begin_late_enough():
+    """One with 5000 times the variance of a latent is decided while nearly all is noise; even steps pass over that."""
+    sd, n, steps = 70.0, 20000, 20
+
+    def predict(noisy, timesteps):
+        signal, noise = (level[0, 0, 0, 0, 0] for level in schedule.levels(timesteps))
+        clean = signal * sd**2 / (signal**2 * sd**2 + noise**2) * noisy
+        return clean - (noisy - signal * clean) / noise
+
+    found = {}
+    for name, schedule in (("late", RectifiedFlow(location=1.9, scale=1.8)), ("plain", RectifiedFlow())):
+        found[name] = schedule.sample(predict, torch.randn(1, 1, 1, 1, n), steps).std().item() / sd
+    assert found["late"] == pytest.approx(1, abs=0.05) and found["plain"] < 0.8
+
+
+def test_a_path_steps_through_the_noise_that_training_sees():
+    schedule = RectifiedFlow(location=1.9, scale=1.8)
+    drawn = schedule.training_pair(torch.zeros(20000, 1, 1, 1, 1)).timesteps
+    share_above = [(drawn > timestep).float().mean().item() for timestep in schedule.path(4)]
+    assert share_above == pytest.approx([0, 0.25, 0.5, 0.75], abs=0.02)
+
+
 def test_straight_paths_need_one_step():
     """Where all noise leads to one latent, the velocity is constant along a path and Euler is exact."""
     wanted = torch.full((2, 1, 2, 2, 2), 3.0)
@@ -50,6 +72,22 @@ def test_straight_paths_need_one_step():
         return wanted - (noisy - signal * wanted) / level
 
     torch.testing.assert_close(schedule.sample(predict, torch.randn(2, 1, 2, 2, 2), 1), wanted)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "narrower"), [(SCHEDULES[0], 0.02), (SCHEDULES[2], 0.12)], ids=["flow", "ddpm200"]
+)
+def test_what_is_noised_a_little_and_denoised_is_almost_what_it_was(schedule, narrower):
+    """Share 0 keeps all, share 1 nothing; between, the more noise the less, and the spread stays."""
+    noise, clean = torch.randn(2, 1, 1, 20, 40, 50)
+    clean = MEAN + SD * (clean - clean.mean()) / clean.std()
+    kept = []
+    for share in (0.0, 0.05, 0.6, 1.0):
+        x = schedule.renew(ideal(schedule), clean, noise, 50, share)
+        kept.append(torch.corrcoef(torch.stack([x.flatten(), clean.flatten()]))[0, 1].item())
+        assert x.std().item() == pytest.approx(SD, abs=narrower * SD)
+    assert kept[0] == pytest.approx(1) and kept == sorted(kept, reverse=True)
+    assert kept[1] > 0.8 and abs(kept[3]) < 0.1
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=["flow", "ddpm1000", "ddpm200"])
@@ -104,25 +142,35 @@ def test_flow_draws_timesteps_about_the_middle():
 
 
 def test_guidance_is_between_and_beyond():
-    def network(noisy, timesteps, categories):
-        return noisy + categories.sum(1).view(-1, 1, 1, 1, 1) + timesteps.view(-1, 1, 1, 1, 1)
+    def network(noisy, timesteps, attributes):
+        told = (attributes + 7).nan_to_num(0.0).sum(1)  # unknown differs from 0
+        return noisy + told.view(-1, 1, 1, 1, 1) + timesteps.view(-1, 1, 1, 1, 1)
 
     noisy, timesteps = torch.randn(2, 1, 2, 2, 2), torch.tensor([1.0, 2.0])
-    categories = torch.tensor([[1, 2, 3, 4], [0, 0, 5, 0]])
-    conditional, none = network(noisy, timesteps, categories), network(noisy, timesteps, 0 * categories)
-    torch.testing.assert_close(guided(network, categories, 1)(noisy, timesteps), conditional)
-    torch.testing.assert_close(guided(network, categories, 0)(noisy, timesteps), none)
-    torch.testing.assert_close(guided(network, categories, 3)(noisy, timesteps), none + 3 * (conditional - none))
+    attributes = torch.tensor([[1.0, 20.0, 3.0, 4.0], [NAN, NAN, 5.0, 0.0]])
+    conditional, none = network(noisy, timesteps, attributes), noisy + timesteps.view(-1, 1, 1, 1, 1)
+    torch.testing.assert_close(guided(network, attributes, 1)(noisy, timesteps), conditional)
+    torch.testing.assert_close(guided(network, attributes, 0)(noisy, timesteps), none)
+    torch.testing.assert_close(guided(network, attributes, 3)(noisy, timesteps), none + 3 * (conditional - none))
 
 
 def test_attributes_are_dropped_as_often_as_asked():
-    categories = torch.tensor([list(N_CATEGORIES.values())]).expand(40000, 4)
-    kept = drop_attributes(categories, 0.2, torch.Generator().manual_seed(0)) > 0
+    attributes = torch.tensor([[0.0, 40.0, 170.0, 80.0]]).repeat(40000, 1)
+    dropped = drop_attributes(attributes, 0.2, torch.Generator().manual_seed(0))
+    kept = ~dropped.isnan()
+    assert torch.equal(dropped[kept], attributes[kept]) and not attributes.isnan().any()  # in a tensor of their own
     torch.testing.assert_close(1 - kept.float().mean(0), torch.full((4,), 0.2), atol=0.01, rtol=0)
     # whole vectors: half of 0.2, and all four one by one hardly ever
     assert (~kept).all(1).float().mean().item() == pytest.approx(0.1, abs=0.01)
-    assert torch.equal(drop_attributes(categories[:5], 0.0), categories[:5])
-    assert not drop_attributes(categories[:5], 1.0).any()
+    assert torch.equal(drop_attributes(attributes[:5], 0.0), attributes[:5])
+    assert drop_attributes(attributes[:5], 1.0).isnan().all()
+
+
+def test_what_was_unknown_stays_so():
+    attributes = torch.tensor([[NAN, 40.0, NAN, 80.0]]).repeat(2000, 1)
+    dropped = drop_attributes(attributes, 0.3, torch.Generator().manual_seed(0))
+    assert dropped[:, [0, 2]].isnan().all()
+    assert dropped[:, 1].isnan().float().mean().item() == pytest.approx(0.3, abs=0.03)
 
 
 def test_a_profile_names_the_schedule(diffusion_config):

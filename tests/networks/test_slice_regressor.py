@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vctlib import manifest
-from vctlib.config import SliceRegressorConfig
 from vctlib.errors import InputError
+from vctlib.network_config import SliceRegressorConfig
 from vctlib.networks import slice_regressor
 from vctlib.networks.slice_regressor import SliceRegressor
 

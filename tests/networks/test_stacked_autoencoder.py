@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from vctlib.config import ImageAutoencoderConfig
+from vctlib.network_config import ImageAutoencoderConfig
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder, VectorQuantisedStage
 
@@ -105,6 +105,14 @@ def test_a_stage_learns_a_patch(stage_config):
         error = (stage.eval()(x)[0] - x).abs().mean()
     assert error < 0.6 * (x - x.median()).abs().mean()  # what the best constant leaves
     assert stage.perplexity > 8
+
+
+def test_stage_without_a_codebook_leaves_latents_as_they_are(stage_config):
+    stage = VectorQuantisedStage(1, stage_config.model_copy(update={"codebook_size": 0}))
+    z = stage.encode(torch.randn(1, 1, 16, 16, 16))
+    quantised, commitment = stage.quantise(z)
+    assert quantised is z and commitment == 0 and stage.perplexity != stage.perplexity
+    assert not any("codebook" in name for name in stage.state_dict())
 
 
 def test_segmentation_learns_from_labels_of_any_form(segmentation_config):

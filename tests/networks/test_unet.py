@@ -1,17 +1,21 @@
 import pytest
 import torch
 
-from vctlib.config import Optimization, UNetConfig
+from vctlib.network_config import Optimization, PostProcessorConfig, UNetConfig
 from vctlib.networks.unet import PostProcessor, Segmenter
 
-CONFIG = UNetConfig(
-    channels=(8, 16), residual_units=1, optimization=Optimization(steps=1, batch_size=1, learning_rate=1)
-)
+SIZES = {
+    "channels": (8, 16),
+    "residual_units": 1,
+    "optimization": Optimization(steps=1, batch_size=1, learning_rate=1),
+}
+CONFIG = UNetConfig(**SIZES)
+N_CLASSES = 3
 
 
 @pytest.mark.parametrize("fold", [1, 2])
 def test_post_processor_starts_as_the_identity_and_can_leave_it(fold):
-    network = PostProcessor(CONFIG.model_copy(update={"fold": fold}))
+    network = PostProcessor(PostProcessorConfig(**SIZES, fold=fold), N_CLASSES)
     x = torch.randn(1, 1, 16, 16, 16)
     assert torch.equal(network(x), x)
     wanted = x + 0.5 * (x > 0)
@@ -27,13 +31,24 @@ def test_post_processor_starts_as_the_identity_and_can_leave_it(fold):
 @pytest.mark.parametrize("fold", [1, 2])
 def test_post_processor_is_the_same_in_every_window(fold):
     """Away from the borders a voxel's value does not depend on the patch that holds it: nothing is normalised."""
-    network = PostProcessor(CONFIG.model_copy(update={"fold": fold})).eval()
+    network = PostProcessor(PostProcessorConfig(**SIZES, fold=fold), N_CLASSES).eval()
     torch.nn.init.normal_(network.head.weight, std=0.1)
     x = torch.randn(1, 1, 32, 16, 16)
     x[:, :, 24:] += 10
     with torch.no_grad():
         whole, part = network(x), network(x[:, :, :24])
     torch.testing.assert_close(whole[:, :, :12], part[:, :, :12])
+
+
+def test_post_processor_reads_labels_where_it_is_told_to():
+    network = PostProcessor(PostProcessorConfig(**SIZES, fold=2, reads_labels=True), N_CLASSES).eval()
+    x, labels = torch.randn(1, 1, 16, 16, 16), torch.zeros(2, 1, N_CLASSES, 16, 16, 16)
+    labels[0, :, 0] = labels[1, :, 1] = 1
+    inputs = [torch.cat([x, one_hot], dim=1) for one_hot in labels]
+    assert torch.equal(network(inputs[0]), x)  # untrained, the image as it is
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    with torch.no_grad():
+        assert (network(inputs[0]) - network(inputs[1])).abs().max() > 0.01
 
 
 def test_segmenter_tells_classes_apart_by_hounsfield_units_alone():

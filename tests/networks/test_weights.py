@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vctlib.errors import InputError
-from vctlib.networks.weights import load_weights, save_weights
+from vctlib.networks.weights import load_weights, packed, save_weights, unpacked
 
 
 def test_round_trip_is_exact(tmp_path):
@@ -21,6 +21,29 @@ def test_round_trip_is_exact(tmp_path):
     assert stored == metadata and set(loaded) == set(state)
     for name, tensor in state.items():
         assert loaded[name].dtype == tensor.dtype and torch.equal(loaded[name], tensor)
+
+
+def test_eight_bits_a_number_and_a_scale_a_row_come_back_close(tmp_path):
+    torch.manual_seed(0)
+    state = {
+        "net.conv": torch.randn(6, 4, 3, 3, 3) * torch.logspace(-4, 3, 6).view(-1, 1, 1, 1, 1),  # rows of all sizes
+        "net.empty": torch.zeros(2, 3),
+        "net.bias": torch.randn(6),
+        "net.count": torch.arange(4),
+        "other": torch.randn(5, 5),
+    }
+    save_weights(tmp_path / "w.safetensors", packed(state, ("net.",)), {})
+    stored, _ = load_weights(tmp_path / "w.safetensors")
+    assert stored["net.conv"].dtype == torch.int8 and stored["net.bias"].dtype == torch.float16
+    loaded = unpacked(stored)
+    assert set(loaded) == set(state)
+    largest = state["net.conv"].abs().amax((1, 2, 3, 4), keepdim=True)
+    assert ((loaded["net.conv"] - state["net.conv"]).abs() <= largest / 253).all()
+    torch.testing.assert_close(loaded["net.bias"].float(), state["net.bias"], rtol=1e-3, atol=1e-4)
+    for name in ("net.empty", "net.count", "other"):
+        assert torch.equal(loaded[name], state[name])
+    again = packed(loaded, ("net.",))  # packing what was packed changes nothing
+    assert torch.equal(again["net.conv"], stored["net.conv"])
 
 
 def test_views_and_shared_tensors_are_stored_by_value(tmp_path):

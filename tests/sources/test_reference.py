@@ -37,11 +37,30 @@ def test_compared_phantoms_are_others_on_a_grid_of_the_same_extent(tmp_path, mon
     assert not set(compared) & set(made["people"]["weight_kg"])
 
 
+def test_more_people_are_others_made_in_the_same_way_and_the_same_again(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(reference, "make_phantom_cohort", lambda out, people, **how: made.append((out, people, how)))
+    config = cohort_config(n_people=6, n_more=9)
+    reference.make_reference(config, tmp_path / "reference", seed=3)
+    for _ in range(2):
+        reference.make_more(config, tmp_path / "more", seed=3, max_minutes=5.0)
+    reference.make_more(config, tmp_path / "more", seed=4)
+    (_, people, how), (out, more, how_more), (_, again, _), (_, others, how_others) = made
+    assert out == tmp_path / "more" and len(people) == 6 and len(more) == 9
+    columns = ["age_years", "height_cm", "weight_kg"]
+    assert more.equals(again) and not set(more["weight_kg"]) & set(others["weight_kg"])
+    assert not (set(more[columns].to_numpy().ravel()) & set(people[columns].to_numpy().ravel()))
+    assert how_more["seed"] not in (3, how_others["seed"])  # nor is anybody's anatomy or noise that of the reference
+    differing = {name for name in how_more if how.get(name) != how_more[name]}
+    assert differing == {"seed", "name", "test_fraction", "max_minutes"}  # the scanner, the grid ... are the same
+    assert how_more["test_fraction"] == 0.0 and how_more["name"] == "more" and how_more["max_minutes"] == 5.0
+
+
 @pytest.mark.parametrize(
     ("changes", "paths", "message"),
     [
-        ({"source": "nifti"}, {}, "give ct_dir and people_csv"),
-        ({"source": "nifti"}, {"ct_dir": "x"}, "give ct_dir and people_csv"),
+        ({"source": "nifti", "n_more": 0}, {}, "give ct_dir and people_csv"),
+        ({"source": "nifti", "n_more": 0}, {"ct_dir": "x"}, "give ct_dir and people_csv"),
         ({}, {"label_dir": "x"}, "label_dir belong to the source nifti"),
         ({"spacing_mm": [16.0, 16.0, 8.0]}, {}, "cubic voxels"),
     ],

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from vctlib.config import Optimization, VectorQuantisedStageConfig
+from vctlib.network_config import Optimization, VectorQuantisedStageConfig
 from vctlib.training.arrays import body_positions
 
 SHAPE, PATCH = (16, 16, 24), (12, 12, 12)
@@ -63,3 +64,12 @@ def empty_shop(micro_shop, tmp_path):
     shop, _ = micro_shop
     places = {"folder": tmp_path / "training", "models": tmp_path / "models", "released": tmp_path / "released"}
     return dataclasses.replace(shop, **places)
+
+
+@pytest.fixture
+def image_shop(micro_shop, empty_shop):
+    """The same with the image autoencoder, which that of label maps reads."""
+    shop, _ = micro_shop
+    empty_shop.models.mkdir()
+    shutil.copy(shop.weights("image_autoencoder"), empty_shop.models)
+    return empty_shop

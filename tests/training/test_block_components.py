@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from tests.training.conftest import hash_of
 from vctlib.anatomy import PAPER16, reduce_labels
-from vctlib.config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.intensity import compand, normalise_hu
+from vctlib.network_config import BlockSegmentationConfig, BlockStageConfig, ImageAutoencoderConfig
 from vctlib.networks.components import restore
 from vctlib.networks.inference import encode_body
 from vctlib.training.components import train_image_autoencoder, train_segmentation_autoencoder
@@ -27,6 +27,7 @@ def block_shop(empty_shop):
     changes = {
         "image_autoencoder": ImageAutoencoderConfig(stages=stages, multi_window=None),
         "segmentation_autoencoder": BlockSegmentationConfig(**blocks | {"block": 4}, optimization=optimization),
+        "body_frame": None,  # so that what was read is what was seen
     }
     return dataclasses.replace(empty_shop, profile=profile.model_copy(update=changes))
 
@@ -45,9 +46,9 @@ def test_components_are_fitted_to_training_people_and_resumed_with_the_rest(bloc
     torch.testing.assert_close(latents.std(0), stage.latent_scale, rtol=1e-2, atol=2e-3)
     assert image.compression == segmentation.compression == 4 and segmentation.stage.latent_scale[0] > 0.1
     labels = reduce_labels(tiny_people.labels("B3"), tiny_people.info.labels, PAPER16)
-    assert encode_body(image, segmentation, tiny_people.ct("B3")[0], labels, block_shop.profile).shape[0] == 9
+    assert encode_body(image, segmentation, tiny_people.ct("B3")[0], labels, block_shop.profile)[0].shape[0] == 9
     kinds = {name: tensor.dtype for name, tensor in load_file(block_shop.weights("segmentation_autoencoder")).items()}
-    assert kinds["stage.components"] == torch.float32 and kinds["stage.residual.layers.0.weight"] == torch.float16
+    assert kinds["stage.components"] == torch.float32 and kinds["stage.residual.layers.0.weight"] == torch.int8
     hurried = dataclasses.replace(block_shop, folder=tmp_path / "again", models=tmp_path / "again", max_minutes=0.0)
     for trainer in (train_image_autoencoder, train_segmentation_autoencoder):
         while True:

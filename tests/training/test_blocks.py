@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from tests.training.conftest import OPTIMIZATION, PATCH, SHAPE, Shifted, losses_of
-from vctlib.config import BlockStageConfig, Optimization
 from vctlib.errors import InputError
 from vctlib.intensity import compand, expand
+from vctlib.network_config import BlockStageConfig, Optimization
 from vctlib.networks.block_stage import BlockStage
 from vctlib.training import objectives
 from vctlib.training.blocks import fit_components

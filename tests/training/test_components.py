@@ -11,10 +11,11 @@ import torch
 from tests.training.conftest import hash_of
 from vctlib.anatomy import PAPER16, reduce_labels
 from vctlib.errors import InputError
+from vctlib.networks.body_frame import placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import encode_body, inference, post_process, reconstruct_volume, segment, to_network
 from vctlib.networks.precision import make_accelerator
-from vctlib.training import components, loop
+from vctlib.training import components, loop, run
 from vctlib.training.components import TRAINERS, joint_latents, train_image_autoencoder, train_segmentation_autoencoder
 from vctlib.training.loop import TrainingPaused
 
@@ -49,18 +50,18 @@ def test_weights_alone_give_what_the_trained_network_gave(empty_shop, monkeypatc
         released[component] = network.eval()
         original(path, component, network, *rest)
 
-    original = components.release
-    monkeypatch.setattr(components, "release", keep)
+    original = run.release
+    monkeypatch.setattr(run, "release", keep)
     for trainer in (train_image_autoencoder, train_segmentation_autoencoder):
         trainer(empty_shop)
     image, segmentation = (restore(empty_shop.weights(name), name)[0] for name in released)
     hu, _ = tiny_people.ct("B3")
     labels = reduce_labels(tiny_people.labels("B3"), tiny_people.info.labels, PAPER16)
-    before = encode_body(*released.values(), hu, labels, empty_shop.profile)
-    assert before.std() > 0
-    assert np.array_equal(before, encode_body(image, segmentation, hu, labels, empty_shop.profile))
+    before, where = encode_body(*released.values(), hu, labels, empty_shop.profile)
+    assert before.std() > 0 and where == placement(empty_shop.profile, hu, labels)
+    assert np.array_equal(before, encode_body(image, segmentation, hu, labels, empty_shop.profile)[0])
     pair = (released["image_autoencoder"], image)
-    assert np.array_equal(*(reconstruct_volume(network, hu, empty_shop.profile) for network in pair))
+    assert np.array_equal(*(reconstruct_volume(network, hu, where, empty_shop.profile) for network in pair))
 
 
 def test_same_seed_same_weights_and_another_seed_others(micro_shop, empty_shop, tmp_path):
@@ -110,33 +111,36 @@ def test_released_weights_stand_in_for_what_is_not_trained_here(micro_shop, empt
     train_image_autoencoder(own)
     assert own.source("image_autoencoder") == own.weights("image_autoencoder")
     assert own.source("segmentation_autoencoder").parent == own.released
-    latents, _ = joint_latents(own)
+    latents = joint_latents(own)[0]
     assert not torch.equal(latents, joint_latents(dataclasses.replace(own, models=own.released))[0])
 
 
 def test_joint_latents_are_those_of_the_people_with_their_attributes(micro_shop, tiny_people):
     shop, _ = micro_shop
-    latents, categories = joint_latents(shop)
+    latents, placements, attributes = joint_latents(shop)
     assert latents.shape == (6, 8, 8, 6, 12)
     image, segmentation = (shop.trained(name) for name in ("image_autoencoder", "segmentation_autoencoder"))
     train = tiny_people.subset("train")
     person = train.subjects[4]
     labels = reduce_labels(tiny_people.labels(person), tiny_people.info.labels, PAPER16)
-    expected = encode_body(image, segmentation, tiny_people.ct(person)[0], labels, shop.profile)
+    expected, where = encode_body(image, segmentation, tiny_people.ct(person)[0], labels, shop.profile)
     assert np.array_equal(latents[4].numpy(), expected)
-    assert categories[:, 0].tolist() == [1 if sex == "female" else 2 for sex in train.table["sex"]]
+    assert placements[4].tolist() == pytest.approx(where, rel=1e-6)
+    assert attributes[:, 0].tolist() == [0 if sex == "female" else 1 for sex in train.table["sex"]]
+    assert attributes[:, 2].tolist() == train.table["height_cm"].tolist()
 
 
 def test_diffusion_knows_the_statistics_of_its_latents(micro_shop):
     shop, _ = micro_shop
     network = restore(shop.weights("latent_diffusion"), "latent_diffusion")[0]
-    latents, categories = joint_latents(shop)
-    x = network.statistics.standardise(latents, categories)
-    assert torch.allclose(network.statistics.restore(x, categories), latents, atol=1e-4)
-    assert x.mean().abs() < 1e-4
-    # the denoiser is released in half precision; a latent keeps some variance of its own whatever factors explain
+    latents, placements, attributes = joint_latents(shop)
+    x = network.statistics.standardise(latents, attributes)
+    assert torch.allclose(network.statistics.restore(x, attributes), latents, atol=1e-4)
+    assert torch.allclose(network.placements.mean[0], placements[:, 0].log().mean())
+    assert x[:, : network.image_channels].mean().abs() < 1e-4  # the blocky people's label maps are all alike
+    # the denoiser is released with eight bits; a latent keeps some variance of its own whatever factors explain
     ratio = network.denoiser.prior.total_variance / network.statistics.residual_variance
-    assert ratio.min() > 0.99 and ratio.max() < 1.1
+    assert ratio.min() > 0.99 and ratio.max() < 1.3
     assert network.denoiser.prior.factors.abs().max() > 0
 
 
@@ -144,7 +148,7 @@ def test_post_processor_and_segmenter_answer_on_whole_bodies(micro_shop, tiny_pe
     shop, _ = micro_shop
     hu, _ = tiny_people.ct("B7")
     post_processor, segmenter = (restore(shop.weights(name), name)[0] for name in ("post_processor", "segmenter"))
-    improved = post_process(post_processor, hu, shop.profile)
+    improved = post_process(post_processor, hu, np.zeros(hu.shape, np.uint8), shop.profile, sampled=False)
     assert improved.shape == hu.shape and 0 < np.abs(improved - hu).max() < 500  # it began as the identity
     found = segment(segmenter, hu, shop.profile)
     assert found.dtype == np.uint8 and found.shape == hu.shape
@@ -178,9 +182,9 @@ def test_interrupted_in_or_between_stages_gives_the_same_weights(micro_shop, emp
     assert hash_of(empty_shop.weights("image_autoencoder")) == hash_of(shop.weights("image_autoencoder"))
 
 
-def test_paused_training_goes_on_and_gives_the_same_weights(micro_shop, empty_shop):
+def test_paused_training_goes_on_and_gives_the_same_weights(micro_shop, image_shop):
     shop, _ = micro_shop
-    hurried = dataclasses.replace(empty_shop, max_minutes=0.0)
+    hurried = dataclasses.replace(image_shop, max_minutes=0.0)
     pauses = 0
     while True:
         try:
@@ -195,25 +199,25 @@ def test_paused_training_goes_on_and_gives_the_same_weights(micro_shop, empty_sh
     assert hash_of(hurried.weights(name)) == hash_of(shop.weights(name))
 
 
-def test_released_and_called_again_trains_no_further_step_until_tidied(empty_shop, monkeypatch):
-    training = train_segmentation_autoencoder(empty_shop)
-    before = hash_of(empty_shop.weights("segmentation_autoencoder"))
+def test_released_and_called_again_trains_no_further_step_until_tidied(image_shop, monkeypatch):
+    training = train_segmentation_autoencoder(image_shop)
+    before = hash_of(image_shop.weights("segmentation_autoencoder"))
     with monkeypatch.context() as patched:
         patched.setattr(loop, "_seed_step", lambda *_: pytest.fail("a step was taken"))
-        assert train_segmentation_autoencoder(empty_shop) == training
-    assert hash_of(empty_shop.weights("segmentation_autoencoder")) == before
-    checkpoint = empty_shop.folder / "segmentation_autoencoder.checkpoint.safetensors"
+        assert train_segmentation_autoencoder(image_shop) == training
+    assert hash_of(image_shop.weights("segmentation_autoencoder")) == before
+    checkpoint = image_shop.folder / "segmentation_autoencoder.checkpoint.safetensors"
     assert checkpoint.exists()
-    empty_shop.tidy(training)
-    assert not checkpoint.exists() and empty_shop.weights("segmentation_autoencoder").exists()
+    image_shop.tidy(training)
+    assert not checkpoint.exists() and image_shop.weights("segmentation_autoencoder").exists()
 
 
-def test_checkpoint_of_other_settings_is_not_gone_on_from(empty_shop):
+def test_checkpoint_of_other_settings_is_not_gone_on_from(image_shop):
     with pytest.raises(TrainingPaused):
-        train_segmentation_autoencoder(dataclasses.replace(empty_shop, max_minutes=0.0))
-    for changes in ({"seed": 9}, {"profile": _more_steps(empty_shop.profile)}):
+        train_segmentation_autoencoder(dataclasses.replace(image_shop, max_minutes=0.0))
+    for changes in ({"seed": 9}, {"profile": _more_steps(image_shop.profile)}):
         with pytest.raises(InputError, match="other settings; delete it"):
-            train_segmentation_autoencoder(dataclasses.replace(empty_shop, **changes))
+            train_segmentation_autoencoder(dataclasses.replace(image_shop, **changes))
 
 
 def _more_steps(profile):
@@ -229,7 +233,8 @@ def test_checkpoint_on_top_of_other_weights_is_not_gone_on_from(micro_shop, empt
     """Else a training that was paused would go on with the latents of another autoencoder."""
     shop, _ = micro_shop
     empty_shop.models.mkdir()
-    for source in ("image_autoencoder", "segmentation_autoencoder"):
+    behind = ["latent_diffusion"] if name == "post_processor" else []  # whose people it mends
+    for source in ("image_autoencoder", "segmentation_autoencoder", *behind):
         shutil.copy(shop.weights(source), empty_shop.models)
     with pytest.raises(TrainingPaused):
         TRAINERS[name](dataclasses.replace(empty_shop, max_minutes=0.0))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from vctlib.config import Optimization
 from vctlib.errors import InputError
+from vctlib.network_config import Optimization
 from vctlib.training import loop
 from vctlib.training.loop import TrainingPaused, learning_rate, train
 

@@ -6,8 +6,8 @@ Source: killeen2025 equation 3.
 import torch
 from torch import nn
 
-from vctlib.config import MultiWindow
 from vctlib.intensity import denormalise_hu
+from vctlib.network_config import MultiWindow
 
 _ROUNDING_HU = 1e-3  # going to the network's scale and back in float32 can lose up to 1e-4 HU at a window's border
 

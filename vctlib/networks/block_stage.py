@@ -13,8 +13,8 @@ from monai.networks.utils import pixelshuffle
 from torch import nn
 from torch.nn import functional as F
 
-from vctlib.config import BlockPCA
 from vctlib.intensity import compand, expand
+from vctlib.network_config import BlockPCA
 from vctlib.networks.vector_quantised_stage import per_channel
 
 
@@ -24,10 +24,14 @@ class BlockStage(nn.Module):
     Has the interface of `VectorQuantisedStage`, with latents that are left as they are where that one quantises them.
     With `companded`, `standardise` takes images from the network's scale to the companded one, and `restore` back.
     The linear inverse is multiplied by `gain`: 1 for images, more where it shall serve as logits.
+    With `context` channels, the decoder reads those of another autoencoder's latents, too, which follow its own; it
+    raises ValueError where it is given another number of channels.
     Until `set_components` the components are random and orthogonal.
     """
 
-    def __init__(self, in_channels: int, config: BlockPCA, *, companded: bool = False, gain: float = 1.0):
+    def __init__(
+        self, in_channels: int, config: BlockPCA, *, companded: bool = False, gain: float = 1.0, context: int = 0
+    ):
         super().__init__()
         self.downsampling, self.latent_channels = config.block, config.latent_channels
         self.companded, self.gain, self.noise = companded, gain, config.latent_noise
@@ -35,7 +39,8 @@ class BlockStage(nn.Module):
         self.register_buffer("components", nn.init.orthogonal_(torch.empty(self.latent_channels, in_channels, *cube)))
         self.register_buffer("mean", torch.zeros(in_channels, *cube))
         self.register_buffer("latent_scale", torch.ones(self.latent_channels))
-        self.residual = _ResidualDecoder(config, in_channels)
+        self.register_buffer("context_scale", torch.ones(context))
+        self.residual = _ResidualDecoder(config, self.latent_channels + context, in_channels)
 
     def set_components(self, mean: torch.Tensor, components: torch.Tensor, scale: torch.Tensor) -> None:
         """Mean block (in_channels * block^3), orthonormal components (latent_channels, the same), their SD."""
@@ -43,11 +48,11 @@ class BlockStage(nn.Module):
         self.components.copy_(components.view_as(self.components))
         self.latent_scale.copy_(scale)
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x: torch.Tensor, context: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Standardised input -> its reconstruction, and no commitment loss (0). In training, latents get noise."""
-        z = self.encode(x)
+        z = self.encode(x) if context is None else torch.cat([self.encode(x), context.float()], dim=1)
         if self.training:
-            z = z + self.noise * per_channel(self.latent_scale) * torch.randn_like(z)
+            z = z + self.noise * self._scales(z) * torch.randn_like(z)
         return self.decode(z), z.new_zeros(())
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
@@ -61,11 +66,20 @@ class BlockStage(nn.Module):
         return z, z.new_zeros(())
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """Latents -> standardised reconstruction in float32."""
+        """Latents, and those of the context behind them -> standardised reconstruction in float32."""
         with torch.autocast(z.device.type, enabled=False):
-            blocks = self.mean.view(-1, 1) + self.components.flatten(1).T @ z.float().flatten(2)
+            own = z[:, : self.latent_channels].float()
+            blocks = self.mean.view(-1, 1) + self.components.flatten(1).T @ own.flatten(2)
             linear = pixelshuffle(blocks.unflatten(2, z.shape[2:]), 3, self.downsampling)
-        return self.gain * linear + self.residual(z / per_channel(self.latent_scale)).float()
+        return self.gain * linear + self.residual(z / self._scales(z)).float()
+
+    def _scales(self, z: torch.Tensor) -> torch.Tensor:
+        scales, context = torch.cat([self.latent_scale, self.context_scale]), len(self.context_scale)
+        if z.shape[1] != len(scales):
+            raise ValueError(
+                f"the decoder reads {len(scales)} channels, {context} of them of the context, and got {z.shape[1]}"
+            )
+        return per_channel(scales)
 
     def standardise(self, x: torch.Tensor) -> torch.Tensor:
         return compand(x) if self.companded else x
@@ -77,10 +91,10 @@ class BlockStage(nn.Module):
 class _ResidualDecoder(nn.Module):
     """Scaled latents -> a correction of the linear inverse, which is nothing before training."""
 
-    def __init__(self, config: BlockPCA, out_channels: int):
+    def __init__(self, config: BlockPCA, in_channels: int, out_channels: int):
         super().__init__()
         first, *finer = config.channels
-        layers = [nn.Conv3d(config.latent_channels, first, 3, padding=1), *_residual_blocks(first, config)]
+        layers = [nn.Conv3d(in_channels, first, 3, padding=1), *_residual_blocks(first, config)]
         for before, after in zip(config.channels, finer, strict=False):
             layers += [nn.ConvTranspose3d(before, after, 2, stride=2), *_residual_blocks(after, config)]
         self.shuffle = config.block // 2 ** len(finer)

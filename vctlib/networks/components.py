@@ -4,50 +4,117 @@ A weights file is safetensors with the resolved profile and the training's summa
 restored without the profile that made it.
 """
 
+from math import isnan
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vctlib.anatomy import MEASURE, PAPER16
+from vctlib.attributes import ATTRIBUTES
 from vctlib.config import Profile
 from vctlib.errors import InputError
+from vctlib.networks.body_frame import Placement
+from vctlib.networks.conditions import AttributeRegression
 from vctlib.networks.latent_diffusion import LatentDiffusion
 from vctlib.networks.latent_statistics import LatentStandardiser
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.slice_regressor import SliceRegressor
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder
 from vctlib.networks.unet import PostProcessor, Segmenter
-from vctlib.networks.weights import load_weights, save_weights
+from vctlib.networks.weights import load_weights, packed, save_weights, unpacked
 
 GENERATOR_COMPONENTS = ("image_autoencoder", "segmentation_autoencoder", "latent_diffusion", "post_processor")
 
 
 class JointLatentDiffusion(nn.Module):
-    """The denoiser of joint latents, with the statistics that bring latents to its scale and back."""
+    """The denoiser of joint latents, with the statistics that bring latents to its scale and back.
+
+    Where the profile has no `joint_labels`, only the image's part of joint latents is modelled. `placements` tells how
+    large a body of some attributes is and where it lies.
+    """
 
     def __init__(self, profile: Profile) -> None:
         super().__init__()
-        stages = profile.image_autoencoder.stages
-        self.image_channels = stages[-1].latent_channels
-        channels = self.image_channels + profile.segmentation_autoencoder.latent_channels
-        self.latent_shape = (channels, *(size // profile.compression for size in profile.cohort.grid))
-        config = profile.latent_diffusion
-        self.denoiser = LatentDiffusion(config, channels, self.latent_shape[1:])
-        groups = (self.image_channels, channels - self.image_channels)
-        self.statistics = LatentStandardiser(config.mean, channels, self.latent_shape[1:], groups=groups)
+        config, stages = profile.latent_diffusion, profile.image_autoencoder.stages
+        self.image_channels, self.joint_labels = stages[-1].latent_channels, config.joint_labels
+        grid = tuple(size // profile.compression for size in profile.cohort.grid)
+        parts = (self.image_channels, profile.segmentation_autoencoder.latent_channels)
+        groups = parts if self.joint_labels else parts[:1]
+        self.joint_shape, self.latent_shape = (sum(parts), *grid), (sum(groups), *grid)  # encoded; modelled
+        self.denoiser = LatentDiffusion(config, sum(groups), grid)
+        self.statistics = LatentStandardiser(
+            config.mean, sum(groups), grid, groups=groups, conditioning=config.conditioning
+        )
+        self.placements = PlacementModel(config.conditioning)
+        self.reads_image = getattr(profile.segmentation_autoencoder, "reads_image", False)
 
-    def fit_statistics(self, latents: Tensor, categories: Tensor) -> None:
-        """Learn mean and scale of training latents (n, channel, x, y, z) of people of these categories (n, 4)."""
-        self.statistics.fit(latents, categories)
+    def fit_statistics(self, latents: Tensor, placements: Tensor, attributes: Tensor) -> None:
+        """Learn mean and scale of training latents (n, channel, x, y, z), those that are modelled, and of placements
+        (n, 5) of people of these attributes (n, 4)."""
+        self.placements.fit(placements, attributes)
+        self.statistics.fit(latents, attributes)
         prior = self.denoiser.prior
         with_factors = latents if len(prior.factors) else latents[:0]  # a copy of all latents only where it is needed
-        standardised = self.statistics.standardise(with_factors, categories[: len(with_factors)])
+        standardised = self.statistics.standardise(with_factors, attributes[: len(with_factors)])
         prior.fit(standardised, self.statistics.residual_variance)
 
-    def split(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Joint latents (batch, channel, x, y, z) -> those of the image and those of the label map."""
-        return latents[:, : self.image_channels], latents[:, self.image_channels :]
+    def modelled(self, latents: Tensor) -> Tensor:
+        """Of joint latents (n, channel, x, y, z) those that are modelled."""
+        return latents[:, : self.latent_shape[0]]
+
+    def split(self, latents: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Latents (batch, channel, x, y, z) -> what the decoders of the image and of the label map want; None for the
+        latter where labels are not modelled."""
+        if not self.joint_labels:
+            return latents[:, : self.image_channels], None
+        image, labels = latents[:, : self.image_channels], latents[:, self.image_channels :]
+        return image, torch.cat([labels, image], dim=1) if self.reads_image else labels
+
+
+class PlacementModel(nn.Module):
+    """Placements (n, 5) given attributes: Gaussian about a ridge regression; size and girth on a logarithmic scale.
+
+    Of whom less is known, more spread is drawn: what the untold attributes would have explained is part of it.
+    """
+
+    def __init__(self, conditioning: str):
+        super().__init__()
+        count = len(Placement._fields)
+        self.register_buffer("mean", torch.zeros(count))
+        # Cholesky factors of the residuals' covariance, for each combination of known attributes
+        self.register_buffer("spread", torch.zeros(2 ** len(ATTRIBUTES), count, count))
+        self.regression = AttributeRegression(conditioning, (count,))
+
+    @torch.no_grad()
+    def fit(self, placements: Tensor, attributes: Tensor) -> None:
+        """Placements (n, 5) and attributes (n, 4) of training people."""
+        rows = _logarithmic(placements.double()).float()
+        self.mean.copy_(rows.mean(0))
+        effects, left = self.regression.prepare(attributes)(rows - self.mean)
+        self.regression.effects.copy_(effects)
+        explained = self.regression(attributes)
+        for known, spread in enumerate(self.spread):
+            untold = torch.tensor([not known >> i & 1 for i in range(len(ATTRIBUTES))])
+            without = self.regression(attributes.masked_fill(untold, float("nan")))
+            missed = (left + explained - without).double()
+            covariance = missed.T @ missed / max(len(rows) - 1, 1)
+            spread.copy_(torch.linalg.cholesky(covariance + 1e-9 * torch.eye(len(covariance))))
+
+    def forward(self, attributes: Tensor, noise: Tensor) -> list[Placement]:
+        """Attributes (batch, 4) and standard normal numbers (batch, 5) -> a placement each."""
+        return [self._place(*person) for person in zip(attributes.split(1), noise.split(1), strict=True)]
+
+    def _place(self, attributes: Tensor, noise: Tensor) -> Placement:
+        """Of one person alone: the same sum in another company rounds otherwise, and a body moves with it."""
+        known = sum(1 << i for i, value in enumerate(attributes[0].tolist()) if not isnan(value))
+        row = (self.mean + self.regression(attributes) + noise.to(self.mean) @ self.spread[known].T)[0]
+        return Placement(*torch.cat([row[:2].exp(), row[2:]]).tolist())
+
+
+def _logarithmic(placements: Tensor) -> Tensor:
+    return torch.cat([placements[:, :2].log(), placements[:, 2:]], dim=1)
 
 
 def build(component: str, profile: Profile) -> nn.Module:
@@ -57,34 +124,37 @@ def build(component: str, profile: Profile) -> nn.Module:
     if component == "image_autoencoder":
         return StackedAutoencoder(profile.image_autoencoder)
     if component == "segmentation_autoencoder":
-        return SegmentationAutoencoder(profile.segmentation_autoencoder, n_classes=len(PAPER16) + 1)
+        image_channels = profile.image_autoencoder.stages[-1].latent_channels
+        return SegmentationAutoencoder(profile.segmentation_autoencoder, len(PAPER16) + 1, image_channels)
     if component == "latent_diffusion":
         return JointLatentDiffusion(profile)
     if component == "post_processor":
-        return PostProcessor(profile.post_processor)
+        return PostProcessor(profile.post_processor, len(PAPER16) + 1)
     if component == "segmenter":
         return Segmenter(profile.segmenter, n_classes=len(MEASURE) + 1)
     raise InputError(f"no component {component!r}")
 
 
-# What is released in half precision, by the beginning of its name: the largest parts.
-_HALF_PRECISION = {
+# What is released with eight bits a number, by the beginning of its name: the largest parts.
+_PACKED = {
     "image_autoencoder": ("stages.0.residual.",),
     "segmentation_autoencoder": ("stage.residual.",),
-    "latent_diffusion": ("denoiser.", "statistics.effects"),
+    "latent_diffusion": ("denoiser.unet.",),
+    "post_processor": ("body.", "head."),
     "segmenter": ("body.", "head."),
 }
+# And with sixteen: what factors explain and what they leave must go on adding up.
+_HALVED = {"latent_diffusion": ("denoiser.prior.factors",)}
 
 
 def release(path: Path, component: str, network: nn.Module, profile: Profile, training: dict) -> None:
     """Write a component's weights; `training` holds hardware, time, seed and the curve's summary."""
     metadata = {"component": component, "profile": profile.model_dump(mode="json"), "training": training}
-    halved = _HALF_PRECISION.get(component, ())
+    halved = _HALVED.get(component, ())
     state = {
-        name: tensor.half() if name.startswith(halved) and tensor.is_floating_point() else tensor
-        for name, tensor in network.state_dict().items()
+        name: tensor.half() if name.startswith(halved) else tensor for name, tensor in network.state_dict().items()
     }
-    save_weights(path, state, metadata)
+    save_weights(path, packed(state, _PACKED.get(component, ())), metadata)
 
 
 def restore(path: Path, component: str) -> tuple[nn.Module, Profile, dict]:
@@ -102,7 +172,7 @@ def restore(path: Path, component: str) -> tuple[nn.Module, Profile, dict]:
         raise InputError(f"{path}: its profile is of another version of vctlib ({wrong}); train it again") from None
     network = build(component, profile)
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(unpacked(state))
     except RuntimeError as error:
         raise InputError(f"{path}: weights do not fit their profile ({str(error).splitlines()[0]})") from None
     return network.eval(), profile, metadata["training"]

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from monai.inferers import sliding_window_inference
+from monai.networks.layers import GaussianFilter
 from torch import Tensor, nn
 
 from vctlib.anatomy import PAPER16
 from vctlib.config import Profile
-from vctlib.intensity import denormalise_hu, normalise_hu
+from vctlib.intensity import compand, denormalise_hu, expand, normalise_hu
+from vctlib.networks.body_frame import BodyFrame, Placement, placement
 from vctlib.networks.precision import resolve_precision
 from vctlib.networks.sliding_window import decode_volume, encode_volume
 
@@ -33,45 +35,60 @@ def to_network(hu: np.ndarray) -> Tensor:
     return normalise_hu(torch.from_numpy(np.asarray(hu, np.float32)))[None, None].to(device())
 
 
-def one_hot(labels: np.ndarray) -> Tensor:
-    """A label map of the paper's classes (x, y, z) -> (1, 17, x, y, z)."""
-    flat = torch.from_numpy(np.asarray(labels, np.int64)).to(device())[None, None]
-    return flat.new_zeros((1, len(PAPER16) + 1, *labels.shape), dtype=torch.float32).scatter_(1, flat, 1.0)
+def one_hot(labels: np.ndarray | Tensor) -> Tensor:
+    """Label maps of the paper's classes (x, y, z) or (batch, x, y, z) -> (batch, 17, x, y, z); one map is a batch."""
+    maps = torch.as_tensor(labels).to(device(), torch.int64)
+    maps = (maps[None] if maps.ndim == 3 else maps)[:, None]
+    shape = (len(maps), len(PAPER16) + 1, *maps.shape[2:])
+    return maps.new_zeros(shape, dtype=torch.float32).scatter_(1, maps, 1.0)
 
 
 def encode_body(
-    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile
-) -> np.ndarray:
-    """CT and label map (x, y, z) -> joint latents (channel, x, y, z), the image's channels first; float32."""
-    window = profile.sliding_window
+    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile, blur: float = 0.0
+) -> tuple[np.ndarray, Placement]:
+    """CT and label map (x, y, z) -> joint latents (channel, x, y, z), float32, the image's channels first; and the
+    placement of the body whose frame they are of.
+
+    With `blur`, of the mean of many such bodies that are shifted in the frame by a Gaussian of so many voxels, as
+    companded intensities and shares of classes.
+    """
+    window, where = profile.sliding_window, placement(profile, hu, labels)
+    frame = BodyFrame(profile, where)
+    x, y = to_network(frame.into(hu)), one_hot(frame.labels_into(labels))
+    if blur:
+        shifted = GaussianFilter(3, blur).to(x.device)
+        air = compand(torch.tensor(-1.0)).item()  # what the filter finds beyond the grid is 0
+        x, y = expand(shifted(compand(x) - air) + air), shifted(y)
     with inference(profile.precision):
-        z_image = encode_volume(image, to_network(hu), window.image_patch, window.overlap)
-        z_labels = encode_volume(segmentation, one_hot(labels), window.image_patch, window.overlap)
-    return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy()
+        z_image = encode_volume(image, x, window.image_patch, window.overlap)
+        z_labels = encode_volume(segmentation, y, window.image_patch, window.overlap)
+    return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy(), where
 
 
-def decode_image(image: nn.Module, z: Tensor, profile: Profile) -> np.ndarray:
-    """Latents of one image (1, channel, x, y, z) -> CT (x, y, z) in HU, float32."""
+def decode_image(image: nn.Module, z: Tensor, where: Placement | None, profile: Profile) -> np.ndarray:
+    """Latents of one image (1, channel, x, y, z) and its placement, if it has one -> CT (x, y, z) in HU, float32."""
     window = profile.sliding_window
     with inference(profile.precision):
         decoded = decode_volume(image, z, window.image_patch, window.overlap)
-    return denormalise_hu(decoded[0, 0].float()).cpu().numpy()
+    framed = denormalise_hu(decoded[0, 0].float())
+    return BodyFrame(profile, where).out_of(framed).clamp(framed.min(), framed.max()).cpu().numpy()
 
 
-def decode_labels(segmentation: nn.Module, z: Tensor, profile: Profile) -> np.ndarray:
-    """Latents of one label map -> numbers of the paper's classes (x, y, z), uint8."""
+def decode_labels(segmentation: nn.Module, z: Tensor, where: Placement, profile: Profile) -> np.ndarray:
+    """What the decoder of label maps wants, and the placement -> numbers of the paper's classes (x, y, z), uint8."""
     window = profile.sliding_window
     with inference(profile.precision):
         logits = decode_volume(segmentation, z, window.image_patch, window.overlap)
-    return _likeliest(logits)
+    return _likeliest(BodyFrame(profile, where).out_of(logits.float(), order=1))
 
 
-def reconstruct_volume(image: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
-    """Encode and decode one CT (x, y, z) in HU."""
+def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> np.ndarray:
+    """Encode and decode one CT (x, y, z) in HU, in the frame of this placement; without one, as the body lies."""
     window = profile.sliding_window
     with inference(profile.precision):
-        z = encode_volume(image, to_network(hu), window.image_patch, window.overlap)
-    return decode_image(image, z, profile)
+        framed = to_network(BodyFrame(profile, where).into(hu))
+        z = encode_volume(image, framed, window.image_patch, window.overlap)
+    return decode_image(image, z, where, profile)
 
 
 def _likeliest(logits: Tensor) -> np.ndarray:
@@ -79,19 +96,27 @@ def _likeliest(logits: Tensor) -> np.ndarray:
     return logits[0].max(0).indices.to(torch.uint8).cpu().numpy()  # on a CPU four times as fast as argmax
 
 
-def _slide(network: nn.Module, hu: np.ndarray, profile: Profile) -> Tensor:
-    window, x = profile.sliding_window, to_network(hu)
+def _slide(network: nn.Module, x: Tensor, profile: Profile) -> Tensor:
+    window = profile.sliding_window
     with inference(profile.precision):
         if x.shape[2:] == window.image_patch:  # one window: nothing to blend
             return network(x)
         return sliding_window_inference(x, window.image_patch, 1, network, window.overlap, mode="gaussian")
 
 
-def post_process(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
-    """A decoded CT (x, y, z) in HU -> the same with its detail restored."""
-    return denormalise_hu(_slide(network, hu, profile)[0, 0].float()).cpu().numpy()
+def post_process(
+    network: nn.Module, hu: np.ndarray, labels: np.ndarray | None, profile: Profile, *, sampled: bool
+) -> np.ndarray:
+    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored. A network that
+    reads no label map does without (None). `sampled`: a sample, not a reconstruction."""
+    x = to_network(hu)
+    if network.reads_labels:
+        x = torch.cat([x, one_hot(labels)], dim=1)
+    if network.told_sampled:
+        x = torch.cat([x, torch.full_like(x[:, :1], sampled)], dim=1)
+    return denormalise_hu(_slide(network, x, profile)[0, 0].float()).cpu().numpy()
 
 
 def segment(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:
     """A CT (x, y, z) in HU -> label map in numbers of `MEASURE`, uint8."""
-    return _likeliest(_slide(network, hu, profile))
+    return _likeliest(_slide(network, to_network(hu), profile))

@@ -8,25 +8,13 @@ import torch
 from monai.networks.nets import DiffusionModelUNet
 from torch import nn
 
-from vctlib.attributes import ATTRIBUTES, N_CATEGORIES
-from vctlib.config import LatentDiffusionConfig
 from vctlib.errors import InputError
+from vctlib.network_config import LatentDiffusionConfig
+from vctlib.networks.conditions import AttributeEmbedding
 from vctlib.networks.latent_prior import LatentPrior
 from vctlib.networks.schedule import make_schedule
 
 _COORDINATE_SCALE = 1.5  # brings coordinates from [-1, 1] to about unit variance
-
-
-class AttributeEmbedding(nn.Module):
-    """Categories (batch, 4) -> embedding (batch, out): a learned vector for each category, none included, joined."""
-
-    def __init__(self, embedding_size: int, out: int):
-        super().__init__()
-        self.tables = nn.ModuleList(nn.Embedding(N_CATEGORIES[name] + 1, embedding_size) for name in ATTRIBUTES)
-        self.mix = nn.Sequential(nn.Linear(embedding_size * len(ATTRIBUTES), out), nn.SiLU(), nn.Linear(out, out))
-
-    def forward(self, categories: torch.Tensor) -> torch.Tensor:
-        return self.mix(torch.cat([table(categories[:, i]) for i, table in enumerate(self.tables)], dim=1))
 
 
 class LatentDiffusion(nn.Module):
@@ -55,11 +43,13 @@ class LatentDiffusion(nn.Module):
             norm_num_groups=config.norm_groups,
             num_class_embeds=1,  # makes room for the embedding that the next line puts there
         )
-        self.unet.class_embedding = AttributeEmbedding(config.embedding_size, 4 * config.channels[0])
+        self.unet.class_embedding = AttributeEmbedding(
+            config.conditioning, config.embedding_size, 4 * config.channels[0]
+        )
         self.register_buffer("coordinates", coordinates, persistent=False)
         self.prior = LatentPrior(latent_channels, latent_grid, config.prior_factors)
 
-    def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, categories: torch.Tensor) -> torch.Tensor:
+    def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, attributes: torch.Tensor) -> torch.Tensor:
         """(batch, channel, x, y, z), (batch), (batch, 4) -> prediction in float32, of the shape of `noisy`."""
         noisy = noisy.float()
         signal, noise = self.schedule.levels(timesteps)
@@ -68,7 +58,7 @@ class LatentDiffusion(nn.Module):
         if len(self.prior.factors):
             inputs.append(guess.shared)
         inputs.append(self.coordinates.expand(len(noisy), -1, -1, -1, -1))
-        remainder = self.unet(torch.cat(inputs, dim=1), timesteps, class_labels=categories)
+        remainder = self.unet(torch.cat(inputs, dim=1), timesteps, class_labels=attributes)
         return guess.target + guess.left_over * remainder.float()
 
 

@@ -16,7 +16,8 @@ from torch import nn
 from vctlib.errors import InputError
 
 _LEAST_SHARE = 0.05  # of a latent's variance that no factor explains
-_WITH_FACTORS = 0.25  # share of the latents that factors reach: the rest, mostly air, has 0.5 % of what they explain
+_LEVELS = 256  # of noise, at which the factors' posterior covariance is solved for; between them it is interpolated
+_WITH_FACTORS = 0.2  # share of the latents that factors reach: the rest, mostly air, has 0.5 % of what they explain
 
 
 class Posterior(NamedTuple):
@@ -36,6 +37,8 @@ class LatentPrior(nn.Module):
         count = math.ceil(_WITH_FACTORS * self.variance.numel()) if n_factors else 0
         self.register_buffer("places", torch.arange(count))  # of the latents that factors reach, flattened
         self.register_buffer("factors", torch.zeros(n_factors, count))
+        self._solved: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.register_load_state_dict_post_hook(lambda module, _: module._solved.clear())
 
     @torch.no_grad()
     def fit(self, x: torch.Tensor, total_variance: torch.Tensor) -> None:
@@ -45,6 +48,7 @@ class LatentPrior(nn.Module):
         The leading principal components, each less the variance that components of noise would have.
         """
         count, people = len(self.factors), len(x)
+        self._solved.clear()
         self.variance.copy_(total_variance.expand_as(self.variance))
         if not count:
             return
@@ -77,25 +81,39 @@ class LatentPrior(nn.Module):
             noisy, around = noisy.float(), signal**2 * self.variance + noise**2  # variance of noisy about the factors
             shared, spread = torch.zeros_like(noisy), torch.zeros_like(noisy)
             if len(self.factors):
-                shared, spread = self._factor_posterior(noisy, around, signal.flatten())
+                shared, spread = self._factor_posterior(noisy, around, signal.flatten(), noise.flatten())
             clean = noise**2 * shared + signal * self.variance * noisy
             target = (of_clean * clean + of_noise * noise * (noisy - signal * shared)) / around
             left_over = (self.variance / around + (noise / around) ** 2 * spread).sqrt()
             unit = shared / (self.total_variance - self.variance).clamp_min(1e-6).sqrt()
         return Posterior(target, (of_clean * noise - of_noise * signal).abs() * left_over, unit)
 
-    def _factor_posterior(self, noisy, around, signal):
+    def _factor_posterior(self, noisy, around, signal, noise):
         """Expectation and variance of the factors' sum."""
-        around = around.expand_as(noisy).flatten(1)[:, self.places]
-        scores, spreads = [], []
-        for one, own, level in zip(noisy.flatten(1)[:, self.places], around, signal, strict=True):
-            precise = self.factors / own
-            precision = torch.eye(len(precise), device=noisy.device) + level**2 * precise @ self.factors.T
-            covariance = torch.linalg.inv(precision)
-            scores.append(level * covariance @ (precise @ one))
-            spreads.append(((covariance @ self.factors) * self.factors).sum(0))
-        found = torch.stack(scores) @ self.factors, torch.stack(spreads)
+        over_own = (noisy / around).flatten(1)[:, self.places]
+        level = (_LEVELS * (noise / (signal + noise)).sqrt()).clamp(0, _LEVELS - 1e-3)
+        covariances, spreads = zip(*(self._between(each) for each in level.tolist()), strict=True)
+        projected = over_own @ self.factors.T
+        scores = torch.stack([c @ p for c, p in zip(covariances, projected, strict=True)])
+        found = signal[:, None] * scores @ self.factors, torch.stack(spreads)
         return tuple(self._spread_out(part).view_as(noisy) for part in found)
+
+    def _between(self, level: float) -> list[torch.Tensor]:
+        """Covariance of the factors' scores and variance of their sum at a level between two that are solved for."""
+        below = int(level)
+        pairs = zip(self._solve(below), self._solve(below + 1), strict=True)
+        return [torch.lerp(low, high, level - below) for low, high in pairs]
+
+    def _solve(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Posterior covariance of the factors' scores, and variance of their sum, where noise / (signal + noise) is the
+        square of `step` over `_LEVELS`: they depend on that ratio alone, and change fastest where it is small."""
+        if step not in self._solved or self._solved[step][0].device != self.factors.device:
+            noise = (step / _LEVELS) ** 2
+            own = (1 - noise) ** 2 * self.variance.flatten()[self.places] + noise**2
+            precision = (1 - noise) ** 2 * (self.factors / own) @ self.factors.T
+            covariance = torch.linalg.inv(precision + torch.eye(len(precision), device=precision.device))
+            self._solved[step] = covariance, ((covariance @ self.factors) * self.factors).sum(0)
+        return self._solved[step]
 
     def _spread_out(self, reached):
         """What the factors' latents have (..., places) -> the same among all latents (..., latent), 0 elsewhere."""

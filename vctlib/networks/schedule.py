@@ -10,12 +10,13 @@ Source: Liu et al. 2023 (rectified flow); Ho et al. 2020 (DDPM); Song et al. 202
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from monai.networks.schedulers import DDIMScheduler, DDPMScheduler, RFlowScheduler
 
-from vctlib.config import LatentDiffusionConfig
+from vctlib.network_config import LatentDiffusionConfig
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (noisy, timesteps) -> prediction
 
@@ -48,18 +49,33 @@ class _Schedule:
         of_clean, of_noise = self.target_weights
         return TrainingPair(noisy, timesteps, of_clean * clean + of_noise * noise, torch.ones((), device=clean.device))
 
+    def renew(
+        self, predict: Predict, clean: torch.Tensor, noise: torch.Tensor, steps: int, share: float
+    ) -> torch.Tensor:
+        """Latents (batch, channel, x, y, z) noised until `share` of the `steps` remains, and denoised again (SDEdit,
+        Meng et al. 2022): share 0 leaves them as they are, share 1 nothing of them."""
+        first = round(steps * (1 - share))
+        if first == steps:
+            return clean.float()
+        timesteps = torch.full((len(clean),), self.path(steps)[first], device=clean.device)
+        noisy = self._scheduler.add_noise(clean.float(), noise.float(), timesteps)
+        return self.sample(predict, noisy, steps, first=first)
+
 
 class RectifiedFlow(_Schedule):
-    """Straight paths from noise (timestep `timesteps`) to latents (0), in even steps.
+    """Straight paths from noise (timestep `timesteps`) to latents (0).
 
-    Steps are of second order (Adams-Bashforth: one and a half times this velocity less half the one before) at the
-    price of Euler's, which with 20 steps leaves 6 % of a unit Gaussian's standard deviation out.
+    The logit of the noise's share is Gaussian in training, of this location and scale (Esser et al. 2024), and a path
+    steps from quantile to quantile of it. Directions that run through the whole body are decided while nearly all is
+    noise: one with 5000 times the variance of a single latent at a share of 0.985. Even steps pass over that.
+
+    Steps are of second order (Adams-Bashforth) at the price of Euler's.
     """
 
     target_weights = (1.0, -1.0)  # of clean and noise: the velocity
 
-    def __init__(self, timesteps: int = 1000):
-        self.timesteps = timesteps
+    def __init__(self, timesteps: int = 1000, location: float = 0.0, scale: float = 1.0):
+        self.timesteps, self.location, self.scale = timesteps, location, scale
         self._scheduler = RFlowScheduler(num_train_timesteps=timesteps, use_discrete_timesteps=False)
 
     def levels(self, timesteps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,22 +84,30 @@ class RectifiedFlow(_Schedule):
         return 1 - noise, noise
 
     def _draw_timesteps(self, n: int, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
-        """Logit-normal: most of them amid the path, where the task is hardest (Esser et al. 2024)."""
-        return self.timesteps * torch.randn(n, generator=generator, device=device).sigmoid()
+        return self._at(torch.randn(n, generator=generator, device=device))
+
+    def _at(self, standard: torch.Tensor) -> torch.Tensor:
+        return self.timesteps * (self.location + self.scale * standard).sigmoid()
+
+    def path(self, steps: int) -> list[float]:
+        """Timesteps from noise to latents, the latter at 0; MONAI's scheduler knows even steps alone."""
+        return self._at(torch.special.ndtri(torch.linspace(1, 0, steps + 1, dtype=torch.float64))).tolist()[:-1]
 
     @torch.no_grad()
     def sample(
-        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None
+        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None, first=0
     ) -> torch.Tensor:
-        """Noise (batch, channel, x, y, z) -> latents. Deterministic: `generator` is not needed."""
-        self._scheduler.set_timesteps(steps)
+        """Noise (batch, channel, x, y, z) -> latents. Deterministic: `generator` is not needed.
+
+        With `first`, from the noisy latents that stand after so many of the steps.
+        """
         x, before = noise.float(), None
-        for step in range(steps):  # MONAI's own list of timesteps is rounded to half precision
-            timestep = self.timesteps * (1 - step / steps)
+        for timestep, end in pairwise([*self.path(steps)[first:], 0.0]):
             velocity = predict(x, torch.full((len(x),), timestep, device=x.device)).float()
-            over_step = velocity if before is None else 1.5 * velocity - 0.5 * before
-            x, _ = self._scheduler.step(over_step, timestep, x)
-            before = velocity
+            length = (timestep - end) / self.timesteps
+            over_step = velocity if before is None else velocity + length / before[1] / 2 * (velocity - before[0])
+            x = x + length * over_step
+            before = velocity, length
         return x
 
 
@@ -119,17 +143,23 @@ class DenoisingDiffusion(_Schedule):
         """Uniform (Ho et al. 2020)."""
         return torch.randint(self.timesteps, (n,), generator=generator, device=device)
 
+    def path(self, steps: int) -> list[int]:
+        """Timesteps from noise to latents, as MONAI's DDIM steps down: its own, stretched list does not."""
+        spacing = self.timesteps // steps
+        return list(range(spacing * steps - 1, -1, -spacing))
+
     @torch.no_grad()
     def sample(
-        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None
+        self, predict: Predict, noise: torch.Tensor, steps: int, generator: torch.Generator | None = None, first=0
     ) -> torch.Tensor:
-        """Noise (batch, channel, x, y, z) -> latents. With `steps` below `timesteps` deterministic (DDIM, eta 0)."""
+        """Noise (batch, channel, x, y, z) -> latents. With `steps` below `timesteps` deterministic (DDIM, eta 0).
+
+        With `first`, from the noisy latents that stand after so many of the steps.
+        """
         scheduler = self._scheduler if steps == self.timesteps else self._ddim
         scheduler.set_timesteps(steps)
-        spacing = self.timesteps // steps
         x = noise.float()
-        # MONAI's DDIM steps down by `spacing`, which its own, evenly stretched list of timesteps does not
-        for timestep in range(spacing * steps - 1, -1, -spacing):
+        for timestep in self.path(steps)[first:]:
             predicted = predict(x, torch.full((len(x),), timestep, device=x.device))
             x, _ = scheduler.step(predicted.float(), timestep, x, generator=generator)
         return x
@@ -137,22 +167,23 @@ class DenoisingDiffusion(_Schedule):
 
 def make_schedule(config: LatentDiffusionConfig) -> RectifiedFlow | DenoisingDiffusion:
     """The schedule that a profile names."""
-    kinds = {"rectified_flow": RectifiedFlow, "ddpm": DenoisingDiffusion}
-    return kinds[config.schedule](config.timesteps)
+    if config.schedule == "ddpm":
+        return DenoisingDiffusion(config.timesteps)
+    return RectifiedFlow(config.timesteps, config.noise_location, config.noise_scale)
 
 
-def guided(network: Callable, categories: torch.Tensor, scale: float) -> Predict:
+def guided(network: Callable, attributes: torch.Tensor, scale: float) -> Predict:
     """Classifier-free guidance: unconditional + scale * (conditional - unconditional).
 
-    network(noisy, timesteps, categories); categories (batch, 4), 0 being none. Scale 1 is the conditional prediction
-    and 0 the unconditional one, each for the price of one evaluation; else both run as one batch.
+    network(noisy, timesteps, attributes); attributes (batch, 4), NaN being unknown. Scale 1 is the conditional
+    prediction and 0 the unconditional one, each for the price of one evaluation; else both run as one batch.
     """
-    none = torch.zeros_like(categories)
+    none = torch.full_like(attributes, float("nan"))
 
     def predict(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
         if scale in (0, 1):
-            return network(noisy, timesteps, categories if scale else none)
-        both = network(noisy.repeat(2, 1, 1, 1, 1), timesteps.repeat(2), torch.cat([categories, none]))
+            return network(noisy, timesteps, attributes if scale else none)
+        both = network(noisy.repeat(2, 1, 1, 1, 1), timesteps.repeat(2), torch.cat([attributes, none]))
         conditional, unconditional = both.float().chunk(2)
         return unconditional + scale * (conditional - unconditional)
 
@@ -160,18 +191,18 @@ def guided(network: Callable, categories: torch.Tensor, scale: float) -> Predict
 
 
 def drop_attributes(
-    categories: torch.Tensor, probability: float, generator: torch.Generator | None = None
+    attributes: torch.Tensor, probability: float, generator: torch.Generator | None = None
 ) -> torch.Tensor:
-    """Set attributes to none (0), each with `probability`: half of that as whole vectors, half one by one.
+    """Set attributes to unknown (NaN), each with `probability`: half of that as whole vectors, half one by one.
 
     The paper drops with probability 0.2 and does not say whether the whole vector or single attributes
     (killeen2025 section 4.2.3). Guidance needs the former; people with unknown attributes need the latter.
     """
     whole, single = probability / 2, probability / (2 - probability)  # 1 - (1 - whole)(1 - single) = probability
-    device = categories.device
-    dropped = torch.rand(categories.shape, generator=generator, device=device) < single
-    dropped |= torch.rand(len(categories), 1, generator=generator, device=device) < whole
-    return categories.masked_fill(dropped, 0)
+    device = attributes.device
+    dropped = torch.rand(attributes.shape, generator=generator, device=device) < single
+    dropped |= torch.rand(len(attributes), 1, generator=generator, device=device) < whole
+    return attributes.masked_fill(dropped, float("nan"))
 
 
 def _noise_like(x: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:

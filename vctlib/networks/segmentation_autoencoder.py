@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from vctlib.anatomy import PAPER16
-from vctlib.config import SegmentationAutoencoderConfig
+from vctlib.network_config import SegmentationAutoencoderConfig
 from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.vector_quantised_stage import VectorQuantisedStage
 
@@ -16,13 +16,22 @@ _LOGITS = 6.0  # of a class whose linear reconstruction is 1: odds of 400 to 1
 
 
 class SegmentationAutoencoder(nn.Module):
-    """Label maps to latents and back to logits of `n_classes` classes, background being class 0."""
+    """Label maps to latents and back to logits of `n_classes` classes, background being class 0.
 
-    def __init__(self, config: SegmentationAutoencoderConfig, n_classes: int = len(PAPER16) + 1):
+    Where the profile says `reads_image`, the decoder wants the `image_channels` latents of the image behind its own.
+    """
+
+    def __init__(
+        self, config: SegmentationAutoencoderConfig, n_classes: int = len(PAPER16) + 1, image_channels: int = 0
+    ):
         super().__init__()
         self.n_classes = n_classes
-        blocks = config.kind == "block_pca"
-        self.stage = BlockStage(n_classes, config, gain=_LOGITS) if blocks else VectorQuantisedStage(n_classes, config)
+        self.reads_image = config.kind == "block_pca" and config.reads_image
+        if config.kind == "block_pca":
+            context = image_channels if self.reads_image else 0
+            self.stage = BlockStage(n_classes, config, gain=_LOGITS, context=context)
+        else:
+            self.stage = VectorQuantisedStage(n_classes, config)
 
     @property
     def compression(self) -> int:
@@ -53,9 +62,9 @@ class SegmentationAutoencoder(nn.Module):
         return self.stage.encode(self.one_hot(labels))
 
     def decode(self, z: torch.Tensor, quantise: bool = True) -> torch.Tensor:
-        """Latents -> class logits (batch, n_classes, x, y, z)."""
+        """Latents, and the image's behind them where they are read -> class logits (batch, n_classes, x, y, z)."""
         return self.stage.decode(self.stage.quantise(z)[0] if quantise else z)
 
-    def forward(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Integer labels or one-hot -> class logits, commitment loss."""
-        return self.stage(self.one_hot(labels))
+    def forward(self, labels: torch.Tensor, image: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Integer labels or one-hot, and the image's latents where they are read -> class logits, commitment loss."""
+        return self.stage(self.one_hot(labels), *([image] if self.reads_image else []))

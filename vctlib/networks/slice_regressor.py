@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from vctlib.anatomy import Window
-from vctlib.config import SliceRegressorConfig
 from vctlib.errors import InputError
 from vctlib.manifest import how_to_obtain, load_manifest, locate
+from vctlib.network_config import SliceRegressorConfig
 from vctlib.networks.backbone import N_FEATURES, SLICE_WINDOW, EfficientNetLite0Features, prepare_slices
 
 

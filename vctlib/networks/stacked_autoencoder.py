@@ -11,7 +11,7 @@ from math import prod
 import torch
 from torch import nn
 
-from vctlib.config import ImageAutoencoderConfig
+from vctlib.network_config import ImageAutoencoderConfig
 from vctlib.networks.block_stage import BlockStage
 from vctlib.networks.vector_quantised_stage import VectorQuantisedStage
 

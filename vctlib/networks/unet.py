@@ -9,7 +9,7 @@ from monai.networks.nets import UNet
 from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import nn
 
-from vctlib.config import UNetConfig
+from vctlib.network_config import PostProcessorConfig, UNetConfig
 
 _FOLD = 2  # voxels along an axis that the segmenter sees as one
 
@@ -29,6 +29,10 @@ def _unet(config: UNetConfig, in_channels: int, norm: str | None) -> UNet:
 class PostProcessor(nn.Module):
     """Decoded image (batch, 1, x, y, z) on the network's scale -> the same with a learned correction added.
 
+    Where the profile says `reads_labels`, the input has `n_classes` channels more: the decoded label map as one-hot.
+    Labels say where edges are that the image has lost. Where it says `told_sampled`, one more channel, the last, is 1
+    for a sample and 0 for a reconstruction, which needs less mending.
+
     Starts as the identity. No normalisation layers: they would make a voxel's value depend on the window it is
     processed in. The paper takes the latent diffusion's U-Net without conditioning; this one runs on a CPU, and faster
     with cubes of `config.fold` voxels a side folded into channels; sides must be multiples of it.
@@ -36,18 +40,20 @@ class PostProcessor(nn.Module):
     Source: killeen2025 section 4.1.3.
     """
 
-    def __init__(self, config: UNetConfig):
+    def __init__(self, config: PostProcessorConfig, n_classes: int):
         super().__init__()
+        self.reads_labels, self.told_sampled = config.reads_labels, config.told_sampled
         self.fold, folded = config.fold, config.fold**3
-        self.body = _unet(config, folded, norm=None)
-        self.head = nn.Conv3d(config.channels[0] + folded, folded, kernel_size=3, padding=1)
+        seen = folded * (1 + n_classes * config.reads_labels + config.told_sampled)
+        self.body = _unet(config, seen, norm=None)
+        self.head = nn.Conv3d(config.channels[0] + seen, folded, kernel_size=3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         folded = pixelunshuffle(x, 3, self.fold)
         correction = self.head(torch.cat([self.body(folded), folded], dim=1)).float()
-        return x.float() + pixelshuffle(correction, 3, self.fold)
+        return x[:, :1].float() + pixelshuffle(correction, 3, self.fold)
 
 
 class Segmenter(nn.Module):

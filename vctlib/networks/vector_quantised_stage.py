@@ -7,7 +7,7 @@ import torch
 from monai.networks.nets import VQVAE
 from torch import nn
 
-from vctlib.config import VectorQuantised
+from vctlib.network_config import VectorQuantised
 from vctlib.networks.codebook import Codebook
 
 _DOWN = (2, 4, 1, 1)  # stride, kernel, dilation, padding: halves a grid exactly
@@ -37,7 +37,9 @@ class VectorQuantisedStage(nn.Module):
             embedding_dim=config.latent_channels,
         )
         self.encoder, self.decoder = network.encoder, network.decoder
-        self.codebook = Codebook(config.codebook_size, config.latent_channels, warmup=config.codebook_warmup)
+        self.codebook = None
+        if config.codebook_size:
+            self.codebook = Codebook(config.codebook_size, config.latent_channels, warmup=config.codebook_warmup)
         self.downsampling, self.latent_channels = 2**levels, config.latent_channels
         self.register_buffer("input_mean", torch.zeros(in_channels))
         self.register_buffer("input_scale", torch.ones(in_channels))
@@ -52,7 +54,12 @@ class VectorQuantisedStage(nn.Module):
         return self.encoder(x).float()
 
     def quantise(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents -> their nearest codes, commitment loss. In training with gradients the codebook learns from them."""
+        """Latents -> their nearest codes, commitment loss. In training with gradients the codebook learns from them.
+
+        Without a codebook the latents themselves, and no loss.
+        """
+        if self.codebook is None:
+            return z, z.new_zeros(())
         quantised, commitment, _ = self.codebook(z)
         return quantised, commitment
 
@@ -62,8 +69,8 @@ class VectorQuantisedStage(nn.Module):
 
     @property
     def perplexity(self) -> float:
-        """Effective number of codes in use."""
-        return float(self.codebook.perplexity)
+        """Effective number of codes in use; NaN without a codebook."""
+        return float("nan") if self.codebook is None else float(self.codebook.perplexity)
 
     def set_input_statistics(self, mean: torch.Tensor, scale: torch.Tensor) -> None:
         """Mean and standard deviation of every input channel (in_channels); set them before the stage is trained."""

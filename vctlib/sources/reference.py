@@ -3,6 +3,9 @@
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
+from zlib import crc32
+
+import numpy as np
 
 from vctlib.cohort import Cohort
 from vctlib.cohort_config import CohortConfig, ScannerConfig
@@ -60,6 +63,10 @@ def make_reference(
         )
     if given:
         raise InputError(f"this profile makes phantoms; {', '.join(given)} belong to the source nifti")
+    return _make_phantoms(config, out, seed, "reference", n_workers=n_workers, max_minutes=max_minutes)
+
+
+def _make_phantoms(config: CohortConfig, out: Path, seed: int, name: str, **limits) -> Cohort:
     if len(set(config.spacing_mm)) != 1:
         raise InputError(f"phantoms have cubic voxels; spacing_mm is {config.spacing_mm}")
     return make_phantom_cohort(
@@ -69,11 +76,24 @@ def make_reference(
         grid=config.grid,
         seed=seed,
         scanner=None if config.scanner is None else protocol_of(config.scanner),
-        n_workers=n_workers,
-        max_minutes=max_minutes,
+        name=name,
         test_fraction=config.test_fraction,
         rates=None if config.conditions == "none" else config.conditions,
+        **limits,
     )
+
+
+def make_more(config: CohortConfig, out: Path, seed: int, *, max_minutes: float | None = None) -> Cohort:
+    """Make (or go on making) `config.n_more` more phantoms, other people than the reference cohort of the same seed.
+
+    They teach the latent diffusion, no other network.
+    """
+    more = config.model_copy(update={"n_people": config.n_more, "test_fraction": 0.0})
+    return _make_phantoms(more, out, _seed_of_more(seed), "more", max_minutes=max_minutes)
+
+
+def _seed_of_more(seed: int) -> int:
+    return int(np.random.SeedSequence([seed, crc32(b"more")]).generate_state(1)[0])
 
 
 def make_compared(profile: Profile, out: Path, seed: int, *, max_minutes: float | None = None) -> Cohort:

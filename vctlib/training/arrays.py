@@ -9,10 +9,12 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from tqdm.std import tqdm
 
-from vctlib.anatomy import LabelTable, reduce_labels
+from vctlib.anatomy import HU_RANGE, PAPER16, LabelTable, reduce_labels
 from vctlib.cohort import Cohort
+from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.files import sha256, write_text
+from vctlib.networks.body_frame import BodyFrame, placement
 
 BODY_HU = -500.0  # a voxel above this lies in the body (or is a table)
 _BODY_STRIDE = 4  # voxels; body positions are kept on a coarse lattice
@@ -46,27 +48,47 @@ def cached_array(path: Path, key: str, make: Callable[[int], np.ndarray], count:
 class BodyArrays:
     """CTs (int16) and reduced label maps (uint8) of some subjects of a cohort, as (n, x, y, z) arrays on disk.
 
-    Raises InputError where there are none.
+    With `frame_of`, in the frame that this profile gives to bodies. Raises InputError where there are no subjects.
     """
 
-    def __init__(self, cohort: Cohort, folder: Path, *, target: LabelTable | None = None, tag: str = "") -> None:
+    def __init__(
+        self,
+        cohort: Cohort,
+        folder: Path,
+        *,
+        target: LabelTable | None = None,
+        frame_of: Profile | None = None,
+        tag: str = "",
+    ) -> None:
         self.subjects = cohort.subjects
         if not self.subjects:
             raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
         key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(self.subjects)}"
-        count = len(self.subjects)
-        path = folder / f"hu{tag}.npy"
-        self.hu = cached_array(path, key, lambda i: cohort.ct(self.subjects[i])[0], count, "reading CT")
+        count, framed = len(self.subjects), frame_of is not None and frame_of.body_frame is not None
+        if framed:
+            tag += "_framed"
+            key += frame_of.body_frame.model_dump_json()
+
+        def reduced(index: int, table: LabelTable) -> np.ndarray:
+            return reduce_labels(cohort.labels(self.subjects[index]), cohort.info.labels, table)
+
+        def frame(index: int) -> BodyFrame:
+            hu = cohort.ct(self.subjects[index])[0]
+            return BodyFrame(frame_of, placement(frame_of, hu, reduced(index, PAPER16)))
+
+        def ct(index: int) -> np.ndarray:
+            hu = cohort.ct(self.subjects[index])[0]
+            return np.rint(frame(index).into(hu).clip(*HU_RANGE)).astype(np.int16) if framed else hu
+
+        def labels(index: int) -> np.ndarray:
+            found = reduced(index, target)
+            return frame(index).labels_into(found) if framed else found
+
+        self.hu = cached_array(folder / f"hu{tag}.npy", key, ct, count, "reading CT")
         self.labels = None
         if target is not None:
-            source = cohort.info.labels
-
-            def reduced(index: int) -> np.ndarray:
-                return reduce_labels(cohort.labels(self.subjects[index]), source, target)
-
-            self.labels = cached_array(
-                folder / f"labels{len(target)}{tag}.npy", key + str(dict(target)), reduced, count, "reading labels"
-            )
+            path = folder / f"labels{len(target)}{tag}.npy"
+            self.labels = cached_array(path, key + str(dict(target)), labels, count, "reading labels")
         self.body = [body_positions(volume) for volume in self.hu]
 
 

@@ -1,110 +1,47 @@
 """Train each component of a profile from a reference cohort, and release its weights.
 
 Order: image autoencoder, segmentation autoencoder, then latent diffusion and post-processor; the segmenter stands
-alone. Only people of the `train` split are ever seen.
+alone. Only people of the `train` split are ever seen, and those whom a profile adds for the latent diffusion.
 """
 
 import hashlib
-import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vctlib.anatomy import MEASURE, PAPER16
+from vctlib.anatomy import MEASURE, PAPER16, reduce_labels
 from vctlib.attributes import Attributes
-from vctlib.cohort import Cohort
-from vctlib.config import Optimization, Profile
 from vctlib.files import sha256
-from vctlib.networks.components import build, release, restore
-from vctlib.networks.inference import device, encode_body, inference, one_hot, reconstruct_volume, to_network
-from vctlib.networks.precision import resolve_precision
-from vctlib.results import hardware
+from vctlib.networks.block_stage import BlockStage
+from vctlib.networks.body_frame import placement
+from vctlib.networks.components import build
+from vctlib.networks.inference import (
+    device,
+    encode_body,
+    inference,
+    one_hot,
+    to_network,
+)
 from vctlib.training import objectives
 from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array
 from vctlib.training.blocks import fit_components
-from vctlib.training.loop import Objective, TrainingSummary, train
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """One training of a profile: where it reads and writes, with what seed and time limit."""
-
-    profile: Profile
-    cohort: Cohort  # the reference
-    folder: Path  # checkpoints, curves and caches
-    models: Path  # the weights files that are made
-    released: Path  # those that stand in for what has not been trained here
-    seed: int
-    max_minutes: float | None = None
-
-    def people(self) -> Cohort:
-        return self.cohort.subset("train")
-
-    def arrays(self, target=None) -> BodyArrays:
-        return BodyArrays(self.people(), self.folder / "cache", target=target)
-
-    def weights(self, component: str) -> Path:
-        return self.models / f"{component}.safetensors"
-
-    def source(self, component: str) -> Path:
-        """The weights that a later component builds on: trained here, else released."""
-        own = self.weights(component)
-        return own if own.exists() else self.released / own.name
-
-    def trained(self, component: str) -> nn.Module:
-        return restore(self.source(component), component)[0].to(device())
-
-    def fit(self, name: str, objective: Objective, optimization: Optimization, section: dict) -> TrainingSummary:
-        """Run the loop; settings, seed and cohort decide which checkpoint may be resumed."""
-        identity = [name, section, self.seed, sha256(self.cohort.path / "subjects.csv")]
-        key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-        return train(
-            objective,
-            optimization,
-            self.folder,
-            name=name,
-            seed=self.seed,
-            key=key,
-            precision=self.profile.precision,
-            max_minutes=self.max_minutes,
-            checkpoint_minutes=self.profile.checkpoint_minutes,
-        )
-
-    def release(self, component: str, network: nn.Module, summaries: dict[str, TrainingSummary]) -> dict:
-        """Write the weights with what it took to train them; returns the latter.
-
-        The checkpoints stay until `tidy`: until then the same call only writes the weights again.
-        """
-        training = {
-            "hardware": hardware(),
-            "precision": resolve_precision(self.profile.precision),
-            "seed": self.seed,
-            "people": len(self.people()),
-            "seconds": round(sum(s.seconds for s in summaries.values()), 3),
-            "parts": {name: summary.describe() for name, summary in summaries.items()},
-        }
-        release(self.weights(component), component, network, self.profile, training)
-        return training
-
-    def tidy(self, training: dict) -> None:
-        """Remove the checkpoints behind weights that are released and reported."""
-        for name in training["parts"]:
-            (self.folder / f"{name}.checkpoint.safetensors").unlink(missing_ok=True)
+from vctlib.training.decoded import decoded_people
+from vctlib.training.run import TrainingRun
 
 
 def train_image_autoencoder(run: TrainingRun) -> dict:
     """Stage after stage; one vector-quantised stage is the vanilla case of the paper."""
     profile, config = run.profile, run.profile.image_autoencoder
-    arrays = run.arrays()
+    arrays = run.arrays(framed=True)
     torch.manual_seed(run.seed)
     network = build("image_autoencoder", profile).to(device())
     summaries, factor = {}, 1
     for level, (stage, stage_config) in enumerate(zip(network.stages, config.stages, strict=True)):
         name = f"image_autoencoder_{level}"
-        section = config.model_dump(mode="json") | {"level": level}
+        section = config.model_dump(mode="json") | {"level": level} | _frame(run)
         torch.manual_seed(run.seed + level)  # the discriminator's beginning must not depend on where a run was resumed
         if stage_config.kind == "block_pca":
             fit_components(
@@ -132,11 +69,24 @@ def train_image_autoencoder(run: TrainingRun) -> dict:
 
 def _standardise_stage(run: TrainingRun, network: nn.Module, level: int, arrays: BodyArrays) -> None:
     """Bring the inputs of a later stage to mean 0 and SD 1 per channel, over some training people."""
+    mean, scale = _statistics(run, lambda x: network.stage_input(level, x), arrays)
+    network.stages[level].set_input_statistics(mean, scale)
+
+
+def _latent_scale(run: TrainingRun, image: nn.Module, arrays: BodyArrays) -> Tensor:
+    """Standard deviation of each channel of the image's latents (channel)."""
+    if isinstance(image.stages[-1], BlockStage):
+        return image.stages[-1].latent_scale
+    return _statistics(run, image.encode, arrays)[1]
+
+
+def _statistics(run: TrainingRun, function: Callable[[Tensor], Tensor], arrays: BodyArrays) -> tuple[Tensor, Tensor]:
+    """Mean and SD of each channel (channel) of what a function makes of the whole bodies of some training people."""
     chosen = np.linspace(0, len(arrays.hu) - 1, min(16, len(arrays.hu))).astype(int)
     with inference(run.profile.precision):
-        inputs = [network.stage_input(level, to_network(arrays.hu[i])).float().cpu() for i in chosen]
-    stacked = torch.cat([item.flatten(2) for item in inputs], dim=2)[0]
-    network.stages[level].set_input_statistics(stacked.mean(1), stacked.std(1).clamp_min(1e-6))
+        made = [function(to_network(arrays.hu[i])).float().cpu() for i in chosen]
+    stacked = torch.cat([item.flatten(2) for item in made], dim=2)[0]
+    return stacked.mean(1), stacked.std(1).clamp_min(1e-6)
 
 
 def _stage_inputs(run: TrainingRun, network: nn.Module, level: int, arrays: BodyArrays) -> np.ndarray:
@@ -157,6 +107,12 @@ def _state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def _frame(run: TrainingRun) -> dict:
+    """The frame in which bodies are seen, for keys of checkpoints; nothing where there is none."""
+    config = run.profile.body_frame
+    return {} if config is None else {"body_frame": config.model_dump(mode="json")}
+
+
 def _built_on(run: TrainingRun, *names: str) -> dict[str, str]:
     """The weights that a training rests on: with others, its checkpoint is of no use."""
     return {name: _state_hash(run.trained(name)) for name in names}
@@ -165,67 +121,93 @@ def _built_on(run: TrainingRun, *names: str) -> dict[str, str]:
 def train_segmentation_autoencoder(run: TrainingRun) -> dict:
     """Label maps of the paper's 16 classes to latents and back."""
     config = run.profile.segmentation_autoencoder
-    arrays = run.arrays(PAPER16)
+    arrays = run.arrays(PAPER16, framed=True)
     torch.manual_seed(run.seed)
     network = build("segmentation_autoencoder", run.profile).to(device())
+    image, built_on = None, {}
+    if network.reads_image:
+        image, built_on = run.trained("image_autoencoder"), _built_on(run, "image_autoencoder")
+        network.stage.context_scale.copy_(_latent_scale(run, image, arrays))
     if config.kind == "block_pca":
         labels = arrays.labels
         fit_components(
             network.stage, lambda i: one_hot(labels[i])[0].cpu(), lambda i: labels[i] > 0, len(labels), run.seed
         )
-    objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config)
-    summary = run.fit("segmentation_autoencoder", objective, config.optimization, config.model_dump(mode="json"))
+    objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config, image)
+    section = config.model_dump(mode="json") | built_on | _frame(run)
+    summary = run.fit("segmentation_autoencoder", objective, config.optimization, section)
     return run.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
 
 
-def joint_latents(run: TrainingRun) -> tuple[Tensor, Tensor]:
-    """Latents of image and label map of the training people (n, channel, x, y, z), and their categories (n, 4)."""
-    arrays, people = run.arrays(PAPER16), run.people()
+class JointLatents(NamedTuple):
+    """What the latent diffusion learns from n people."""
+
+    latents: Tensor  # of image and label map (n, channel, x, y, z)
+    placements: Tensor  # (n, 5)
+    attributes: Tensor  # (n, 4)
+
+    def first(self, count: int) -> "JointLatents":
+        """Those of the first people."""
+        return JointLatents(*(part[:count] for part in self))
+
+
+def joint_latents(run: TrainingRun) -> JointLatents:
+    """Of the training people, and of `run.more` after them."""
     image, segmentation = run.trained("image_autoencoder"), run.trained("segmentation_autoencoder")
+    cohorts = [run.people()] if run.more is None else [run.people(), run.more]
+    people = [(cohort, subject) for cohort in cohorts for subject in cohort.subjects]
 
-    def make(index: int) -> np.ndarray:
-        return encode_body(image, segmentation, arrays.hu[index], arrays.labels[index], run.profile)
+    def body(index: int) -> tuple[np.ndarray, np.ndarray]:
+        cohort, subject = people[index]
+        return cohort.ct(subject)[0], reduce_labels(cohort.labels(subject), cohort.info.labels, PAPER16)
 
-    key = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
-    path = run.folder / "cache" / "joint_latents.npy"
-    latents = cached_array(path, key + " ".join(arrays.subjects), make, len(arrays.hu), "encoding people")
-    categories = [Attributes.from_row(row).categories() for _, row in people.table.iterrows()]
-    return torch.from_numpy(np.array(latents)), torch.tensor(categories)
+    def latents(index: int) -> np.ndarray:
+        return encode_body(image, segmentation, *body(index), run.profile)[0]
+
+    def where(index: int) -> np.ndarray:
+        return np.array(placement(run.profile, *body(index)), np.float32)
+
+    weights = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
+    key = weights + str(_frame(run))
+    key += " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
+    cache = run.folder / "cache"
+    encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
+    placed = cached_array(cache / "placements.npy", key, where, len(people), "placing people")
+    attributes = [Attributes.from_row(row).values() for cohort in cohorts for _, row in cohort.table.iterrows()]
+    return JointLatents(*(torch.from_numpy(np.array(part)) for part in (encoded, placed)), torch.tensor(attributes))
 
 
 def train_latent_diffusion(run: TrainingRun) -> dict:
-    """The joint distribution of latents given attributes."""
+    """The joint distribution of latents given attributes; that of the image's alone without `joint_labels`."""
+    return fit_latent_diffusion(run, joint_latents(run))
+
+
+def fit_latent_diffusion(run: TrainingRun, people: JointLatents) -> dict:
+    """The same from latents that are given."""
     config = run.profile.latent_diffusion
-    latents, categories = joint_latents(run)
     torch.manual_seed(run.seed)
     network = build("latent_diffusion", run.profile)
-    network.fit_statistics(latents, categories)
+    people = people._replace(latents=network.modelled(people.latents))
+    network.fit_statistics(*people)
     network.to(device())
-    objective = objectives.LatentDiffusionObjective(network, config, latents, categories)
+    objective = objectives.LatentDiffusionObjective(network, config, people.latents, people.attributes)
     section = config.model_dump(mode="json") | _built_on(run, "image_autoencoder", "segmentation_autoencoder")
+    section |= {} if run.more is None else {"more": sha256(run.more.path / "subjects.csv")}
     summary = run.fit("latent_diffusion", objective, config.optimization, section)
-    return run.release("latent_diffusion", network, {"latent_diffusion": summary})
+    return run.release("latent_diffusion", network, {"latent_diffusion": summary}, people=len(people.latents))
 
 
 def train_post_processor(run: TrainingRun) -> dict:
-    """Reconstruction to image, to bring back the detail that the bottleneck loses."""
-    config, arrays = run.profile.post_processor, run.arrays()
-    image = run.trained("image_autoencoder")
-    count = min(len(arrays.hu), config.max_people or len(arrays.hu))
-    reconstructed = cached_array(
-        run.folder / "cache" / "reconstructed.npy",
-        sha256(run.source("image_autoencoder")) + " ".join(arrays.subjects),
-        lambda i: np.rint(reconstruct_volume(image, arrays.hu[i], run.profile)).astype(np.int16),
-        count,
-        "reconstructing people",
-    )
-    arrays.body = arrays.body[:count]
+    """What the generator makes of training people to their images, to bring back the detail that it loses."""
+    config, arrays = run.profile.post_processor, run.arrays(PAPER16)
+    decoded = decoded_people(run, arrays)
+    arrays.body = arrays.body[: len(decoded.hu)]
     torch.manual_seed(run.seed)
     network = build("post_processor", run.profile).to(device())
-    objective = objectives.PostProcessorObjective(network, config, arrays, reconstructed)
-    section = config.model_dump(mode="json") | _built_on(run, "image_autoencoder")
+    objective = objectives.PostProcessorObjective(network, config, arrays, decoded)
+    section = config.model_dump(mode="json") | _built_on(run, *config.behind)
     summary = run.fit("post_processor", objective, config.optimization, section)
-    return run.release("post_processor", network, {"post_processor": summary})
+    return run.release("post_processor", network, {"post_processor": summary}, people=len(decoded.hu))
 
 
 def train_segmenter(run: TrainingRun) -> dict:

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm.std import tqdm
 
-from vctlib.config import Optimization
 from vctlib.errors import InputError
 from vctlib.files import write_text
+from vctlib.network_config import Optimization
 from vctlib.networks.precision import make_accelerator
 from vctlib.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 

@@ -8,25 +8,28 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from monai.losses import DiceCELoss, DiceLoss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vctlib.config import (
-    BlockStageConfig,
-    LatentDiffusionConfig,
-    MultiWindow,
-    SegmentationAutoencoderConfig,
-    UNetConfig,
-    VectorQuantisedStageConfig,
-)
+from vctlib.anatomy import MEASURE
 from vctlib.intensity import normalise_hu
 from vctlib.losses.adversarial import AdversarialLoss
 from vctlib.losses.multi_window import MultiWindowL1
 from vctlib.losses.perceptual import PerceptualLoss
+from vctlib.network_config import (
+    BlockStageConfig,
+    LatentDiffusionConfig,
+    MultiWindow,
+    PostProcessorConfig,
+    SegmentationAutoencoderConfig,
+    VectorQuantisedStageConfig,
+)
 from vctlib.networks.block_stage import BlockStage
+from vctlib.networks.inference import one_hot
 from vctlib.networks.schedule import drop_attributes, make_schedule
 from vctlib.training.arrays import BODY_HU, BodyArrays, body_positions, cut, patch_start
+from vctlib.training.class_weights import DiceAndCrossEntropy, class_weights
+from vctlib.training.decoded import DecodedPeople
 
 _AIR_SHARE = 0.02  # of the voxels outside the body that the segmenter is trained on
 
@@ -142,20 +145,32 @@ class SegmentationObjective(_PatchObjective):
     """Label maps through the bottleneck: Dice loss, and cross-entropy where the profile asks for it."""
 
     def __init__(
-        self, network: nn.Module, arrays: BodyArrays, n_classes: int, config: SegmentationAutoencoderConfig
+        self,
+        network: nn.Module,
+        arrays: BodyArrays,
+        n_classes: int,
+        config: SegmentationAutoencoderConfig,
+        image: nn.Module | None = None,
     ) -> None:
         multiple = config.downsampling if config.kind == "block_pca" else 1
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch, multiple)
-        self._labels, self._n_classes = arrays.labels, n_classes
-        self._loss = _dice(config.cross_entropy_weight)
+        self._hu, self._labels, self._n_classes = arrays.hu, arrays.labels, n_classes
+        self._loss = DiceAndCrossEntropy(config.cross_entropy_weight, class_weights(arrays.labels, n_classes))
+        self._image = image  # whose latents the decoder reads, or None
         self.networks = {"network": network}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
-        return {"y": self._patches(self._labels, self._windows(rng, size)).long()[:, None]}
+        windows = self._windows(rng, size)
+        batch = {"y": self._patches(self._labels, windows).long()[:, None]}
+        if self._image is not None:
+            batch["x"] = normalise_hu(self._patches(self._hu, windows).float())[:, None]
+        return batch
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
         one_hot = functional.one_hot(batch["y"][:, 0], self._n_classes).movedim(-1, 1).float()
-        logits, commitment = self.networks["network"](one_hot)
+        with torch.no_grad():
+            context = None if self._image is None else self._image.encode(batch["x"])
+        logits, commitment = self.networks["network"](one_hot, context)
         dice = self._loss(logits, batch["y"])
         yield "network", dice + commitment, {"dice": dice.item(), "commitment": commitment.item()}
 
@@ -169,7 +184,7 @@ class SegmenterObjective(_PatchObjective):
     def __init__(self, network: nn.Module, arrays: BodyArrays, patch) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], patch)
         self._hu, self._labels = arrays.hu, arrays.labels
-        self._loss = _dice(1.0)
+        self._loss = DiceAndCrossEntropy(1.0, class_weights(arrays.labels, len(MEASURE) + 1))
         self.networks = {"network": network}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
@@ -186,27 +201,41 @@ class SegmenterObjective(_PatchObjective):
 
 
 class PostProcessorObjective(_PatchObjective):
-    """Reconstruction to image: L1 + perceptual (section 4.1.3)."""
+    """Decoded to true image: L1 + perceptual (section 4.1.3), and what else the profile gives a weight."""
 
-    def __init__(self, network: nn.Module, config: UNetConfig, arrays: BodyArrays, reconstructed: np.ndarray) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        config: PostProcessorConfig,
+        arrays: BodyArrays,
+        decoded: DecodedPeople,
+    ) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
-        self._hu, self._reconstructed, self._weight = arrays.hu, reconstructed, config.perceptual_weight
+        self._hu, self._decoded, self._config = arrays.hu, decoded, config
         self._perceptual = PerceptualLoss() if config.perceptual_weight else None
         self.networks = {"network": network}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         windows = self._windows(rng, size)
-        pair = (self._patches(array, windows).float() for array in (self._reconstructed, self._hu))
+        pair = (self._patches(array, windows).float() for array in (self._decoded.hu, self._hu))
         x, y = (normalise_hu(hu)[:, None] for hu in pair)
+        if self._decoded.labels is not None:
+            x = torch.cat([x, one_hot(self._patches(self._decoded.labels, windows)).to(x.device)], dim=1)
+        if self._decoded.sampled is not None:
+            sampled = torch.tensor([float(self._decoded.sampled[subject]) for subject, _ in windows])
+            x = torch.cat([x, sampled[:, None, None, None, None].expand_as(y)], dim=1)
         return {"x": x, "y": y}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
         improved = self.networks["network"](batch["x"])
         distance = functional.l1_loss(improved, batch["y"])
         loss, figures = distance, {"reconstruction": distance.item()}
+        if self._config.squared_weight:
+            squared = functional.mse_loss(improved, batch["y"])
+            loss, figures["squared"] = loss + self._config.squared_weight * squared, squared.item()
         if self._perceptual is not None:
             perceptual = self._perceptual(improved, batch["y"])
-            loss = loss + self._weight * perceptual
+            loss = loss + self._config.perceptual_weight * perceptual
             figures["perceptual"] = perceptual.item()
         yield "network", loss, figures
 
@@ -218,28 +247,21 @@ class LatentDiffusionObjective:
     unknown attributes must show all the spread that these would have explained.
     """
 
-    def __init__(self, network: nn.Module, config: LatentDiffusionConfig, latents: Tensor, categories: Tensor) -> None:
-        self._latents, self._categories, self._statistics = latents, categories, network.statistics
+    def __init__(self, network: nn.Module, config: LatentDiffusionConfig, latents: Tensor, attributes: Tensor) -> None:
+        self._latents, self._attributes, self._statistics = latents, attributes, network.statistics
         self._dropout, self._schedule = config.attribute_dropout, make_schedule(config)
         self.networks = {"denoiser": network.denoiser}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         chosen = torch.from_numpy(rng.integers(len(self._latents), size=size))
-        return {"z": self._latents[chosen], "categories": self._categories[chosen]}
+        return {"z": self._latents[chosen], "attributes": self._attributes[chosen]}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
-        categories = drop_attributes(batch["categories"], self._dropout)
-        pair = self._schedule.training_pair(self._statistics.standardise(batch["z"], categories))
-        predicted = self.networks["denoiser"](pair.noisy, pair.timesteps, categories)
+        attributes = drop_attributes(batch["attributes"], self._dropout)
+        pair = self._schedule.training_pair(self._statistics.standardise(batch["z"], attributes))
+        predicted = self.networks["denoiser"](pair.noisy, pair.timesteps, attributes)
         loss = (pair.weight * (predicted.float() - pair.target).square()).mean()
         yield "denoiser", loss, {"loss": loss.item()}
-
-
-def _dice(cross_entropy: float) -> nn.Module:
-    options = {"to_onehot_y": True, "softmax": True, "include_background": False, "batch": True}
-    if not cross_entropy:
-        return DiceLoss(**options)
-    return DiceCELoss(**options, lambda_ce=cross_entropy)
 
 
 def latent_bodies(hu: np.ndarray, factor: int) -> list[np.ndarray]:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vctlib.cohort import Cohort
-from vctlib.config import Optimization, Profile
+from vctlib.config import Profile
+from vctlib.network_config import Optimization
 from vctlib.networks.components import build
 from vctlib.networks.inference import device, inference
 from vctlib.training.arrays import BodyArrays

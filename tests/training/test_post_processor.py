@@ -1,0 +1,78 @@
+"""What the post-processor is trained on, and for."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.training.conftest import OPTIMIZATION, Shifted, losses_of
+from vctlib.anatomy import PAPER16
+from vctlib.network_config import PostProcessorConfig
+from vctlib.networks.unet import PostProcessor
+from vctlib.training import objectives
+from vctlib.training.decoded import DecodedPeople
+
+
+def test_post_processor_goes_from_reconstruction_to_image(arrays):
+    reconstructed = (arrays.hu[:2] + 100).clip(-1000, 2000)
+    arrays.body = arrays.body[:2]  # of two of the three people
+    config = PostProcessorConfig(channels=(4, 8), residual_units=1, optimization=OPTIMIZATION)
+    objective = objectives.PostProcessorObjective(Shifted(), config, arrays, DecodedPeople(reconstructed))
+    objective.networks["network"] = nn.Identity()
+    batch = objective.batch(np.random.default_rng(0), 20)
+    assert torch.allclose(batch["x"] - batch["y"], torch.tensor(0.1), atol=1e-6)
+    assert not torch.isclose(batch["y"], torch.tensor(0.052)).any()  # never the third
+    ((_, loss, figures),) = losses_of(objective, batch)
+    assert loss.item() == pytest.approx(0.1, rel=1e-4) and set(figures) == {"reconstruction"}
+    with_features = config.model_copy(update={"perceptual_weight": 0.5})
+    objective = objectives.PostProcessorObjective(nn.Identity(), with_features, arrays, DecodedPeople(reconstructed))
+    ((_, loss, figures),) = losses_of(objective, {"x": batch["x"][:2], "y": batch["x"][:2]})
+    assert loss.item() == pytest.approx(0, abs=1e-6) and figures["perceptual"] == pytest.approx(0, abs=1e-6)
+
+
+def test_post_processor_sees_the_labels_of_its_patch_and_pays_for_squares(arrays):
+    config = PostProcessorConfig(
+        channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, reads_labels=True, squared_weight=3.0
+    )
+    labels = (arrays.hu > 0).astype(np.uint8)
+    objective = objectives.PostProcessorObjective(nn.Identity(), config, arrays, DecodedPeople(arrays.hu, labels))
+    batch = objective.batch(np.random.default_rng(0), 4)
+    assert batch["x"].shape[1] == 1 + len(PAPER16) + 1
+    assert torch.equal(batch["x"][:, 2] > 0, batch["y"][:, 0] > 0) and (batch["x"][:, 1:].sum(1) == 1).all()
+    objective.networks["network"] = Shift(0.5)
+    ((_, loss, figures),) = losses_of(objective, batch)
+    assert loss.item() == pytest.approx(0.5 + 3 * 0.25, rel=1e-5) and figures["squared"] == pytest.approx(0.25)
+
+
+def test_post_processor_is_told_whose_patch_is_like_a_sample(arrays):
+    config = PostProcessorConfig(
+        channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, reads_labels=True, blur=1.0, told_sampled=True
+    )
+    labels, sampled = np.zeros(arrays.hu.shape, np.uint8), np.arange(len(arrays.hu)) == 1
+    shifted = arrays.hu + 100 * sampled[:, None, None, None]
+    decoded = DecodedPeople(shifted, labels, sampled)
+    objective = objectives.PostProcessorObjective(nn.Identity(), config, arrays, decoded)
+    batch = objective.batch(np.random.default_rng(0), 20)
+    told, changed = batch["x"][:, -1], batch["x"][:, 0] - batch["y"][:, 0]
+    assert batch["x"].shape[1] == 1 + len(PAPER16) + 1 + 1 and set(told.unique().tolist()) == {0.0, 1.0}
+    assert torch.allclose(changed, 0.1 * told, atol=1e-6)
+    network = PostProcessor(config, len(PAPER16) + 1)
+    assert network(batch["x"][:, :, :8, :8, :8]).shape == (20, 1, 8, 8, 8)
+    with pytest.raises(ValueError, match="told_sampled needs noise_shares or blur"):
+        PostProcessorConfig(channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, told_sampled=True)
+
+
+def test_shares_of_noise_must_not_fall():
+    with pytest.raises(ValueError, match="must not fall"):
+        PostProcessorConfig(channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, noise_shares=(0.7, 0.3))
+
+
+class Shift(nn.Module):
+    """The image, by so much too bright."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, x):
+        return x[:, :1] + self.by
