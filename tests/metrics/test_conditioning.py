@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from vctlib.errors import InputError
 from vctlib.metrics.conditioning import (
@@ -8,7 +9,6 @@ from vctlib.metrics.conditioning import (
     by_category,
     categories,
     mean_difference,
-    prostate_threshold_ml,
     z_score,
 )
 
@@ -87,17 +87,29 @@ def test_agreement_of_perfect_and_of_too_few_pairs():
     assert few.n == 2 and np.isnan(few.slope) and np.isnan(few.correlation.value)
 
 
+def test_intervals_of_slope_bias_and_spread_hold_the_truth_about_19_times_in_20():
+    rng, hits = np.random.default_rng(0), np.zeros(3)
+    for _ in range(200):
+        asked = rng.normal(170, 8, 40)
+        result = agreement(asked, 0.5 * asked + 88 + rng.normal(0, 3, 40))  # slope 0.5, bias 3, SD 5 over 8
+        truths = {"slope_ci95": 0.5, "bias_ci95": 3, "spread_ci95": 5 / 8}
+        hits += [low <= truth <= high for (low, high), truth in ((getattr(result, k), v) for k, v in truths.items())]
+    assert (hits >= 178).all() and (hits <= 199).all()
+
+
+def test_interval_of_the_spread_agrees_with_the_test_of_equal_variances():
+    """At the lower end k, measured and k times asked have variances that differ with p = 0.05: r(sum, difference)."""
+    rng = np.random.default_rng(1)
+    asked = rng.normal(size=30)
+    measured = 0.8 * asked + rng.normal(size=30)
+    for k in agreement(asked, measured).spread_ci95:
+        test = stats.pearsonr(measured + k * asked, measured - k * asked)
+        assert test.pvalue == pytest.approx(0.05, rel=1e-6)
+
+
 def test_missing_reference_or_column_is_named():
     people = _people([170], [1.0])
     with pytest.raises(InputError, match="reference"):
         by_category({"synthetic": people}, "height", "height_measured_cm")
     with pytest.raises(InputError, match="no column 'mass_kg'"):
         by_category({"reference": people}, "height", "mass_kg")
-
-
-def test_threshold_divides_men_from_women_by_what_the_segmenter_makes_of_them():
-    volumes = pd.Series([0.0, 9.0, 11.0, 25.0, 40.0, 50.0, np.nan, 3.0])
-    sex = pd.Series(["female", "female", "female", "male", "male", "male", "female", None])
-    assert prostate_threshold_ml(volumes, sex) == pytest.approx(18.0)
-    assert prostate_threshold_ml(0 * volumes, sex) == float("inf")  # nothing to tell them by: nobody is called a man
-    assert np.isnan(prostate_threshold_ml(volumes[:3], sex[:3]))

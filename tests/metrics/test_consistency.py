@@ -80,6 +80,32 @@ def test_average_row_gives_the_papers_back():
     assert average.tolist() == pytest.approx([0.727, 0.115, 0.911, 0.922, 0.974, 0.972], abs=6e-4)
 
 
+def _dice_rows(values):
+    """values: subject -> Dice of liver and of spleen."""
+    rows = [(s, name, d) for s, pair in values.items() for name, d in zip(("liver", "spleen"), pair, strict=True)]
+    return pd.DataFrame(rows, columns=["subject_id", "structure", "dice"])
+
+
+def test_dice_intervals_are_over_people_not_over_their_draws():
+    rng = np.random.default_rng(0)
+    people = rng.normal(0.8, 0.05, 40)
+    rows = _dice_rows(
+        {f"P{i}-s{draw}": (d, np.nan if i < 10 else d / 2) for i, d in enumerate(people) for draw in range(4)}
+    )
+    person_of = pd.Series({s: s.split("-")[0] for s in rows["subject_id"]})
+    table = consistency.dice_estimates(rows, person_of)
+    liver = table.loc["liver"]
+    assert liver["n"] == 40 and liver["dice"] == pytest.approx(people.mean())
+    half = 1.96 * people.std(ddof=1) / np.sqrt(40)
+    assert (liver["dice_high"] - liver["dice_low"]) / 2 == pytest.approx(half, rel=0.15)
+    narrow = consistency.dice_estimates(rows).loc["liver"]  # as if 160 people
+    assert (narrow["dice_high"] - narrow["dice_low"]) / 2 == pytest.approx(half / 2, rel=0.15)
+    assert table.loc["spleen", "n"] == 30
+    average = table.loc["average"]
+    assert average["dice"] == pytest.approx((people.mean() + people[10:].mean() / 2) / 2)
+    assert average["dice_low"] < average["dice"] < average["dice_high"]
+
+
 def test_bad_labels_are_named():
     with pytest.raises(InputError, match="shapes"):
         consistency.compare_labels("p1", np.zeros((2, 2, 2), int), np.zeros((2, 2, 3), int), AFFINE)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
+from sklearn.covariance import ledoit_wolf
 
 from vctlib.errors import InputError
 from vctlib.metrics.frechet import at_same_n, distance_between_gaussians, frechet_distance, real_to_real
@@ -36,6 +37,14 @@ def test_symmetric_and_unchanged_by_rotation():
     assert distance_between_gaussians(q @ m, q @ c1 @ q.T, 0 * m, q @ c2 @ q.T) == pytest.approx(value)
 
 
+def test_people_of_two_kinds_alone_have_a_distance():
+    """Their covariance has one direction, and what `ledoit_wolf` calls its shrinkage may be below 0 by rounding."""
+    for seed in range(20):
+        kinds = np.random.default_rng(seed).standard_normal((2, 64))
+        rows = np.concatenate([kinds, kinds])
+        assert frechet_distance(rows, rows + 1, "ledoit_wolf").value == pytest.approx(64)
+
+
 def test_singular_covariances_stay_real_and_never_negative():
     c = np.diag([1.0, 0, 0, 0])
     assert distance_between_gaussians(np.zeros(4), c, np.zeros(4), c) == pytest.approx(0, abs=1e-12)
@@ -57,6 +66,16 @@ def test_few_rows_are_shrunk_and_named_so():
     assert distance.covariance == "ledoit_wolf" and "Ledoit-Wolf" in distance.name and "n = 10" in distance.name
     forced = frechet_distance(features[:10], features[10:], covariance="sample")
     assert forced.value > distance.value and "Ledoit" not in forced.name
+
+
+@pytest.mark.parametrize("covariance", ["ledoit_wolf", "sample"])
+def test_few_rows_give_what_all_dimensions_give(covariance):
+    """With fewer rows than features the distance is computed in the space of the rows; the answer is the same."""
+    rng = np.random.default_rng(8)
+    a, b = rng.normal(size=(9, 40)), rng.normal(0.3, 2, size=(13, 40))
+    found = [ledoit_wolf(x)[0] if covariance == "ledoit_wolf" else np.cov(x, rowvar=False) for x in (a, b)]
+    whole = distance_between_gaussians(a.mean(axis=0), found[0], b.mean(axis=0), found[1])
+    assert frechet_distance(a, b, covariance).value == pytest.approx(whole, rel=1e-6)
 
 
 def test_floor_of_equal_populations_falls_with_n():

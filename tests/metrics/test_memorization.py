@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vctlib.errors import InputError
-from vctlib.metrics.memorization import memorization, nearest, shrink, shrink_all
+from vctlib.metrics.memorization import closest_pairs, memorization, nearest, shrink, shrink_all
 
 
 def test_shrinking_averages_blocks_inside_the_window():
@@ -46,6 +46,16 @@ def test_some_copies_among_many_show_in_the_share(bodies):
     synthetic = np.concatenate([training[:30], bodies(70)])
     result = memorization(synthetic, bodies(100), training)
     assert 0.30 <= result.closer_than_any_held_out < 0.36
+
+
+def test_closest_pairs_are_the_copies_nearest_first_and_no_training_body_twice(bodies):
+    training = bodies(100)
+    noise = bodies(5) / np.array([[10], [50], [20], [5], [2]])
+    synthetic = np.concatenate([bodies(20), training[[7, 42, 7, 99, 3]] + noise])
+    pairs = closest_pairs(memorization(synthetic, bodies(20), training), k=3)
+    assert [pair[:2] for pair in pairs] == [(21, 42), (22, 7), (23, 99)]
+    assert [pair[2] for pair in pairs] == pytest.approx([1.0, 2.5, 10.0], rel=0.2)
+    assert len(closest_pairs(memorization(synthetic[:2], bodies(20), training), k=4)) <= 2
 
 
 def test_overlapping_groups_are_an_error(bodies):

@@ -9,9 +9,11 @@ from vctlib.metrics.intervals import Estimate
 from vctlib.plots.book_tables import (
     DASH,
     conditioning_beside_paper,
+    diversity_beside_reference,
     frechet_by_plane,
     organ_table,
     published_table,
+    realism_by_region,
     reconstruction_beside_paper,
     training_table,
 )
@@ -73,6 +75,8 @@ def test_organs_beside_the_papers(summary):
     ]  # fmt: skip
     assert table.loc["prostate", "Dice (SD)"] == "–" and table.loc["average", "Paper: Dice (SD)"] == "0.727 (0.115)"
     assert not any(name.startswith("Paper") for name in organ_table(summary, beside_paper=False))
+    beside = organ_table(summary, beside_paper=True, segmenter=pd.Series({"liver": 0.912})).set_index("Structure")
+    assert beside["Segmenter's own Dice"].tolist() == ["0.912", "–", "–"]
 
 
 def test_structure_that_the_paper_has_not(summary):
@@ -80,13 +84,52 @@ def test_structure_that_the_paper_has_not(summary):
         organ_table(summary.rename(index={"liver": "tail"}), beside_paper=True)
 
 
-def test_frechet_has_a_row_a_plane_in_the_order_given():
-    pairs = ("reference_to_itself", "reconstructed_to_reference", "synthetic_to_reference")
-    rows = [(p, q, 10 * i + j, 9) for i, p in enumerate(("sagittal", "axial")) for j, q in enumerate(pairs)]
-    table = frechet_by_plane(pd.DataFrame(rows, columns=["plane", "pair", "distance", "n"]))
+@pytest.fixture
+def realism() -> pd.DataFrame:
+    rows = []
+    for r, region in enumerate(("full_body", "torso")):
+        for p, plane in enumerate(("sagittal", "average")):
+            for a, arm in enumerate(("reference", "synthetic_raw")):
+                for measure in (
+                    "frechet",
+                    "frechet_over_floor",
+                    "kernel",
+                    "precision",
+                    "recall",
+                    "density",
+                    "coverage",
+                ):
+                    value = 100.0 * r + 10 * p + a + (0.5 if measure == "frechet" else 0)
+                    rows.append((region, plane, arm, measure, value, value - 1, value + 1, 9 + a, 18))
+    columns = ["region", "plane", "arm", "measure", "value", "low", "high", "n", "n_against"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_frechet_has_a_row_a_region_and_plane_with_the_floor_first(realism):
+    table = frechet_by_plane(realism)
+    assert list(table) == ["Region", "Plane", "n", "Floor [95% CI]", "Synthetic raw [95% CI]", "Synthetic raw / floor"]
+    assert table.iloc[0].tolist() == ["Full body", "sagittal", "9", "0.50 [-0.50, 1.50]", "1.50 [0.50, 2.50]", "1.0"]
+    assert table.iloc[3].tolist()[:4] == ["Torso", "average", "9", "110.50 [109.50, 111.50]"]
+
+
+def test_other_measures_are_means_over_the_planes_of_each_region_and_arm(realism):
+    table = realism_by_region(realism)
+    assert table[["Region", "People", "n"]].values.tolist() == [
+        ["Full body", "Reference", "9"],
+        ["Full body", "Synthetic raw", "10"],
+        ["Torso", "Reference", "9"],
+        ["Torso", "Synthetic raw", "10"],
+    ]
+    assert table.iloc[1, 3:].tolist() == ["11.000 [10.000, 12.000]", *["11.00 [10.00, 12.00]"] * 4]
+
+
+def test_diversity_stands_beside_the_references():
+    rows = {"reference": [0.5, 0.4, 0.6, 0, 0, 0, 9], "synthetic": [0.6, 0.5, 0.7, 0.1, 0.05, 0.15, 9]}
+    columns = ["value", "low", "high", "difference", "difference_low", "difference_high", "n"]
+    table = diversity_beside_reference(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
     assert table.values.tolist() == [
-        ["sagittal", "9", "0.00", "1.00", "2.00"],
-        ["axial", "9", "10.00", "11.00", "12.00"],
+        ["Reference", "9", "0.500 [0.400, 0.600]", DASH],
+        ["Synthetic", "9", "0.600 [0.500, 0.700]", "0.100 [0.050, 0.150]"],
     ]
 
 

@@ -16,20 +16,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.tree import DecisionTreeClassifier
 
 from vctlib.attributes import ATTRIBUTES, N_CATEGORIES, Attributes, category_label
 from vctlib.errors import InputError
 from vctlib.metrics.intervals import Estimate, pearson
 
 REFERENCE = "reference"
+_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
 MINIMUM_N = 5  # bodies on both sides below which a category's comparison says nothing
 
 
 def categories(table: pd.DataFrame, attribute: str) -> np.ndarray:
     """The category index (n,) of each row of a `subjects.csv`; 0 where the attribute is unknown."""
     position = ATTRIBUTES.index(attribute)
-    return np.array([Attributes.from_row(row).categories()[position] for row in table.to_dict("records")], int)
+    people = table[[name for name in _COLUMNS if name in table]]  # hundreds of others would cost seconds
+    return np.array([Attributes.from_row(row).categories()[position] for row in people.to_dict("records")], int)
 
 
 def z_score(mean: float, sd: float, n: int, reference_mean: float, reference_sd: float, reference_n: int) -> float:
@@ -87,6 +88,9 @@ class Agreement:
     bias: float  # mean of measured - asked
     mean_absolute_error: float
     spread_ratio: float  # SD of measured / SD of asked; below 1, the extremes are missing
+    slope_ci95: tuple[float, float] = (float("nan"), float("nan"))  # of Student's t
+    bias_ci95: tuple[float, float] = (float("nan"), float("nan"))  # of Student's t
+    spread_ci95: tuple[float, float] = (float("nan"), float("nan"))  # of Student's t, by Pitman's and Morgan's test
 
     @property
     def n(self) -> int:
@@ -105,22 +109,30 @@ def agreement(asked, measured) -> Agreement:
     difference = measured - asked
     spread = measured.std(ddof=1) / asked.std(ddof=1)
     figures = (line.slope, line.intercept, difference.mean(), np.abs(difference).mean(), spread)
-    return Agreement(correlation, *map(float, figures))
+    quantile = stats.t.ppf(0.975, len(asked) - 2)
+    intervals = (
+        _around(line.slope, quantile * line.stderr),
+        _around(difference.mean(), stats.t.ppf(0.975, len(asked) - 1) * stats.sem(difference)),
+        _spread_interval(spread, correlation.value, quantile / np.sqrt(len(asked) - 2)),
+    )
+    return Agreement(correlation, *map(float, figures), *intervals)
 
 
-def prostate_threshold_ml(volume_ml: pd.Series, sex: pd.Series) -> float:
-    """The measured prostate volume (ml) that best divides men from women, people of unknown sex left out.
+def _around(value: float, half: float) -> tuple[float, float]:
+    return float(value - half), float(value + half)
 
-    A segmenter may see a prostate where there is none, so the threshold is learned from people whose sex is known and
-    who are not judged by it. Volumes that are NaN count as 0. Returns NaN where there is but one sex, infinity where
-    volumes tell nothing.
+
+def _spread_interval(ratio: float, r: float, scaled_quantile: float) -> tuple[float, float]:
+    """Interval of a ratio of SDs of paired values, from the t quantile over sqrt(n - 2).
+
+    All ratios k with which the sum and the difference of measured and k times asked do not correlate: the ends are
+    ratio * sqrt(K +- sqrt(K^2 - 1)), K = 1 + 2 (1 - r^2) t^2 / (n - 2). Source: pitman1939, morgan1939.
     """
-    known = sex.isin(["female", "male"])
-    if sex[known].nunique() < 2:
-        return float("nan")
-    volumes = volume_ml[known].fillna(0).to_numpy()[:, None]
-    stump = DecisionTreeClassifier(max_depth=1).fit(volumes, sex[known] == "male")
-    return float(stump.tree_.threshold[0]) if stump.tree_.node_count > 1 else float("inf")
+    if not np.isfinite(r):
+        return _around(ratio, float("nan"))
+    k = 1 + 2 * (1 - r**2) * scaled_quantile**2
+    low = k - np.sqrt(max(k**2 - 1, 0.0))
+    return float(ratio * np.sqrt(low)), float(ratio / np.sqrt(low))
 
 
 def _numbers(attribute: str) -> range:

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from vctlib.anatomy import PAPER16, LabelTable
 from vctlib.errors import InputError
-from vctlib.metrics.intervals import pearson
+from vctlib.metrics.intervals import bootstrap, pearson
 
 AXES = ("right", "anterior", "superior")
 AVERAGE = "average"
@@ -88,6 +88,26 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, average_row(table)])
 
 
+def dice_estimates(rows: pd.DataFrame, person_of: pd.Series | None = None) -> pd.DataFrame:
+    """Mean Dice of each class and their average with 95 % intervals, from stacked rows of `compare_labels`.
+
+    Columns dice, dice_low, dice_high and n, the people: percentile bootstrap over them. `person_of`: subject_id to
+    the person whose attributes a body has; bodies of one person are averaged first. None: every body is a person.
+    """
+    wide = rows.pivot(index="subject_id", columns="structure", values="dice")[rows["structure"].unique()]
+    if person_of is not None:
+        wide = wide.groupby(person_of.reindex(wide.index).to_numpy()).mean()
+    values = {name: wide[name].dropna().to_numpy() for name in wide}
+    estimates = {name: bootstrap(np.mean, own, n_resamples=1000) for name, own in values.items()}
+    found = wide.loc[:, wide.notna().any()].to_numpy()
+    estimates[AVERAGE] = bootstrap(_mean_of_means, found, n_resamples=1000)
+    columns = {
+        name: {"dice": e.value, "dice_low": e.ci95[0], "dice_high": e.ci95[1], "n": e.n}
+        for name, e in estimates.items()
+    }
+    return pd.DataFrame.from_dict(columns, orient="index").rename_axis("structure")
+
+
 def average_row(table: pd.DataFrame) -> pd.DataFrame:
     """The row "average": the mean of each column over the classes that have a value; counts have none."""
     means = table.mean(axis=0, skipna=True)
@@ -108,6 +128,14 @@ def _summarize_class(group: pd.DataFrame) -> dict[str, float]:
         centroid = pearson(anywhere[f"{axis}_generated"], anywhere[f"{axis}_independent"])
         row |= {f"centroid_{axis}_r": centroid.value, "centroid_n": centroid.n}
     return row
+
+
+def _mean_of_means(values: np.ndarray) -> float:
+    """Mean over classes (columns) of the mean over people (rows); what is NaN, or a class of NaN alone, has no part."""
+    known = np.isfinite(values)
+    n = known.sum(axis=0)
+    means = np.where(known, values, 0).sum(axis=0)[n > 0] / n[n > 0]
+    return float(means.mean()) if len(means) else float("nan")
 
 
 def _counts(labels: np.ndarray, table: LabelTable) -> np.ndarray:

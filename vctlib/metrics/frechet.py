@@ -60,8 +60,18 @@ def frechet_distance(reference: np.ndarray, other: np.ndarray, covariance: Covar
     if other.shape[1] != n_features:
         raise InputError(f"the two sets have {n_features} and {other.shape[1]} features; use one network for both")
     covariance = covariance or ("sample" if n > n_features else "ledoit_wolf")
-    value = distance_between_gaussians(*_moments(reference, covariance), *_moments(other, covariance))
-    return FrechetDistance(value, None, n, n_features, covariance)
+    (mean_1, covariance_1, rest_1), (mean_2, covariance_2, rest_2) = (
+        _moments(s, covariance) for s in (reference, other)
+    )
+    outside = 0.0
+    if len(reference) + len(other) < n_features:
+        # Perpendicular to all rows both covariances are multiples of the identity: the rest takes fewer dimensions.
+        basis = np.linalg.qr(np.concatenate([reference, other]).T)[0]
+        outside = (n_features - basis.shape[1]) * (np.sqrt(rest_1) - np.sqrt(rest_2)) ** 2
+        mean_1, mean_2 = mean_1 @ basis, mean_2 @ basis
+        covariance_1, covariance_2 = basis.T @ covariance_1 @ basis, basis.T @ covariance_2 @ basis
+    value = distance_between_gaussians(mean_1, covariance_1, mean_2, covariance_2) + outside
+    return FrechetDistance(float(value), None, n, n_features, covariance)
 
 
 def real_to_real(features: np.ndarray, n_people: int | None = None, draws: int = 10, seed: int = 0) -> FrechetDistance:
@@ -107,7 +117,10 @@ def _rows(features: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _moments(rows: np.ndarray, covariance: Covariance) -> tuple[np.ndarray, np.ndarray]:
+def _moments(rows: np.ndarray, covariance: Covariance) -> tuple[np.ndarray, np.ndarray, float]:
+    """Mean (d,), covariance (d, d), and the variance in directions in which the rows do not vary."""
     if covariance == "ledoit_wolf":
-        return rows.mean(axis=0), ledoit_wolf(rows)[0]
-    return rows.mean(axis=0), np.atleast_2d(np.cov(rows, rowvar=False))
+        shrunk, shrinkage = ledoit_wolf(rows)
+        shrinkage = max(shrinkage, 0.0)  # of rows that take two values alone, it is below by rounding
+        return rows.mean(axis=0), shrunk, shrinkage * np.trace(shrunk) / len(shrunk)
+    return rows.mean(axis=0), np.atleast_2d(np.cov(rows, rowvar=False)), 0.0

@@ -1,4 +1,5 @@
-"""Intervals that the other metrics share: percentile bootstrap over bodies, Fisher's interval of a correlation."""
+"""Intervals that the other metrics share: percentile bootstrap over bodies, delete-half jackknife of statistics that
+repeated bodies would bias, Fisher's interval of a correlation, exact intervals of a share."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -31,6 +32,18 @@ def bootstrap(statistic: Callable[..., float], *samples, n_resamples: int = 2000
     return Estimate(value, (float(low), float(high)), len(samples[0]))
 
 
+def half_sample_interval(value: np.ndarray, halves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval (low, high) of statistics from their values on random halves of the people.
+
+    `value` (...): on everybody; `halves` (draws, ...): each on half of the people of every side, drawn anew without
+    repetition. Over such halves a statistic varies as much as it does over samples of everybody's size, which the
+    interval (normal, two-sided) rests on. A bootstrap would not do for distances and neighbours: a person who stands
+    twice is her own nearest neighbour, and all distances grow. Source: shao1989 (delete-d jackknife, d = n / 2).
+    """
+    reach = stats.norm.ppf(0.975) * np.std(halves, axis=0, ddof=1)
+    return value - reach, value + reach
+
+
 def pearson(x, y) -> Estimate:
     """Pearson's r of paired values (n,) with Fisher's 95 % interval; pairs with a NaN are left out of `n`.
 
@@ -44,3 +57,11 @@ def pearson(x, y) -> Estimate:
     result = stats.pearsonr(x, y)
     interval = result.confidence_interval(0.95) if len(x) > 3 else (np.nan, np.nan)
     return Estimate(float(result.statistic), (float(interval[0]), float(interval[1])), len(x))
+
+
+def clopper_pearson(count: int, n: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share, `count` of `n`, between 0 and 1; NaN for n = 0. Source: clopper1934."""
+    if n == 0:
+        return float("nan"), float("nan")
+    interval = stats.binomtest(int(count), int(n)).proportion_ci(0.95, method="exact")
+    return float(interval.low), float(interval.high)

@@ -26,6 +26,7 @@ class Memorization:
     synthetic_hu: np.ndarray  # (synthetic bodies,) to the nearest training body
     nearest: np.ndarray  # (synthetic bodies,) position of that training body
     held_out_hu: np.ndarray  # (held-out bodies,)
+    held_out_nearest: np.ndarray  # (held-out bodies,)
     ratio: Estimate  # median synthetic / median held-out; bootstrap over both groups of bodies
     closer_than_any_held_out: float  # share of synthetic bodies nearer than every held-out one; 1 / (n + 1) by chance
 
@@ -62,8 +63,8 @@ def memorization(
 ) -> Memorization:
     """Compare both groups' distances to the training bodies; each argument is (bodies, voxels) from `shrink_all`.
 
-    `training` must hold the bodies that the generator was trained on, and none of `held_out`: a held-out body at
-    distance 0 raises InputError.
+    `training` must hold the bodies that the generator was trained on (a copy of one left out is not found; see
+    `vctlib.metrics.training_people`), and none of `held_out`: a held-out body at distance 0 raises InputError.
     """
     synthetic_hu, positions = nearest(synthetic, training)
     held_out_hu, found = nearest(held_out, training)
@@ -72,7 +73,22 @@ def memorization(
         raise InputError(f"held-out body {row} is training body {found[row]}; the groups must not overlap")
     ratio = bootstrap(_ratio_of_medians, synthetic_hu, held_out_hu, n_resamples=n_resamples, seed=seed)
     closer = float(np.mean(synthetic_hu < held_out_hu.min())) if len(held_out_hu) else float("nan")
-    return Memorization(synthetic_hu, positions, held_out_hu, ratio, closer)
+    return Memorization(synthetic_hu, positions, held_out_hu, found, ratio, closer)
+
+
+def closest_pairs(found: Memorization, k: int = 4) -> list[tuple[int, int, float]]:
+    """The k synthetic bodies nearest to a training body, nearest first: their position, its position, distance in HU.
+
+    Each training body is shown once, beside the synthetic body nearest to it, so that one common body does not fill
+    the list.
+    """
+    pairs, taken = [], set()
+    for position in np.argsort(found.synthetic_hu, kind="stable"):
+        training = int(found.nearest[position])
+        if training not in taken:
+            taken.add(training)
+            pairs.append((int(position), training, float(found.synthetic_hu[position])))
+    return pairs[:k]
 
 
 def _ratio_of_medians(first: np.ndarray, second: np.ndarray) -> float:

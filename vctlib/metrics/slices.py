@@ -1,7 +1,7 @@
 """Slices of a body by plane and region, as the Fréchet distances compare them.
 
 Source: killeen2025, Table A4: sagittal, coronal and axial slices of the full body, of head and neck, of the torso
-and of the lower extremities. Which slices, window and borders, the paper does not say; those below are ours.
+and of the lower extremities. Which slices and window, the paper does not say; those below are ours.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,32 +11,17 @@ from typing import Literal
 import numpy as np
 
 from vctlib.errors import InputError
-from vctlib.measure.mask import BODY_THRESHOLD_HU
+from vctlib.metrics.regions import Region, region_bounds
 
 Plane = Literal["sagittal", "coronal", "axial"]
-Region = Literal["full_body", "head_and_neck", "torso", "lower_extremities"]
 AXIS: Mapping[Plane, int] = MappingProxyType({"sagittal": 0, "coronal": 1, "axial": 2})
 PLANES: tuple[Plane, ...] = tuple(AXIS)
 
-# Share of the body's length below the crown: C7 lies at 86 % of stature, the crotch at 47 % (gordon2014, ANSUR II).
-REGIONS: Mapping[Region, tuple[float, float]] = MappingProxyType(
-    {
-        "full_body": (0.0, 1.0),
-        "head_and_neck": (0.0, 0.14),
-        "torso": (0.14, 0.53),
-        "lower_extremities": (0.53, 1.0),
-    }
-)
 
-
-def crop_region(hu: np.ndarray, region: Region) -> np.ndarray:
-    """The part of a body (x, y, z; z towards the head; HU) between the heights that `REGIONS` gives."""
-    occupied = np.flatnonzero((hu > BODY_THRESHOLD_HU).any(axis=(0, 1)))
-    if len(occupied) == 0:
-        raise InputError(f"the volume holds no body: no voxel is above {BODY_THRESHOLD_HU:g} HU")
-    feet, length = occupied[0], occupied[-1] + 1 - occupied[0]
-    low, high = REGIONS[region]
-    return hu[:, :, feet + round((1 - high) * length) : feet + round((1 - low) * length)]
+def crop_region(hu: np.ndarray, region: Region, labels: np.ndarray | None = None) -> np.ndarray:
+    """The part of a body (x, y, z; z towards the head; HU) that `region_bounds` gives."""
+    first, end = region_bounds(hu, labels)[region]
+    return hu[:, :, first:end]
 
 
 def take_slice(volume: np.ndarray, plane: Plane, position: int) -> np.ndarray:

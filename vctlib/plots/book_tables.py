@@ -66,20 +66,21 @@ def conditioning_beside_paper(metrics: Mapping[str, Mapping]) -> pd.DataFrame:
         row = {"Attribute (measured as)": f"{attribute} ({MEASURED_AS[attribute]})"}
         row["Categories"] = f"{metrics[f'{attribute}_z_score_synthetic']['n']}"
         for cohort in ("reconstructed", "synthetic"):
-            row[f"Z, {cohort}"] = _number(metrics[f"{attribute}_z_score_{cohort}"]["value"], 2)
+            row[f"Z, {cohort}"] = number_text(metrics[f"{attribute}_z_score_{cohort}"]["value"], 2)
         row["Paper: Z, synthetic"] = f"{paper_z:.3f}"
         for cohort in ("reconstructed", "synthetic"):
             name = f"{attribute}_standardized_difference_{cohort}"
-            row[f"SD apart, {cohort}"] = _number(metrics[name]["value"], 2)
+            row[f"SD apart, {cohort}"] = number_text(metrics[name]["value"], 2)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def organ_table(summary: pd.DataFrame, *, beside_paper: bool) -> pd.DataFrame:
+def organ_table(summary: pd.DataFrame, *, beside_paper: bool, segmenter: pd.Series | None = None) -> pd.DataFrame:
     """Dice, volume and centroid correlations by structure, from `metrics.consistency.summarize`.
 
     `beside_paper`: with the paper's Dice and volume correlation, which compare generated labels with an independent
-    segmentation; leave it off for any other pair of label maps.
+    segmentation; leave it off for any other pair of label maps. `segmenter`: Dice of that segmentation on reference
+    people by structure, which no other Dice can be expected to pass, as a further column.
     """
     paper = paper_table("organs").set_index("structure")
     if beside_paper and (unknown := [name for name in summary.index if name not in paper.index]):
@@ -88,45 +89,91 @@ def organ_table(summary: pd.DataFrame, *, beside_paper: bool) -> pd.DataFrame:
     for name, row in summary.iterrows():
         cells = {
             "Structure": str(name).replace("_", " "),
-            "n": _number(row["n"], 0),
+            "n": number_text(row["n"], 0),
             "Dice (SD)": _with_sd(row["dice_mean"], row["dice_sd"]),
-            "r, volume": _number(row["volume_r"], 3),
+            "r, volume": number_text(row["volume_r"], 3),
         }
         for letter, axis in (("R", "right"), ("A", "anterior"), ("S", "superior")):
-            cells[f"r, {letter}"] = _number(row[f"centroid_{axis}_r"], 3)
+            cells[f"r, {letter}"] = number_text(row[f"centroid_{axis}_r"], 3)
+        if segmenter is not None:
+            cells["Segmenter's own Dice"] = number_text(segmenter.get(name), 3)
         if beside_paper:
             cells["Paper: Dice (SD)"] = _with_sd(paper.at[name, "dice"], paper.at[name, "dice_sd"])
-            cells["Paper: r, volume"] = _number(paper.at[name, "volume_correlation"], 3)
+            cells["Paper: r, volume"] = number_text(paper.at[name, "volume_correlation"], 3)
         rows.append(cells)
     return pd.DataFrame(rows)
 
 
-def frechet_by_plane(realism: pd.DataFrame) -> pd.DataFrame:
-    """Fréchet distances with a row a plane: reference halves, reconstructed and synthetic against the reference, n."""
-    wide = realism.pivot(index="plane", columns="pair", values="distance")
-    names = {
-        "reference_to_itself": "Reference to itself",
-        "reconstructed_to_reference": "Reconstructed to reference",
-        "synthetic_to_reference": "Synthetic to reference",
-    }
+def frechet_by_plane(realism: pd.DataFrame, floor: str = "reference") -> pd.DataFrame:
+    """Fréchet distances as Table A4 lays them out: a row for each region and plane, an arm's distance [95% CI] beside
+    how many times the floor that is. The floor, an arm of other reference people, comes first.
+
+    realism: from `metrics.realism.realism_table`.
+    """
     rows = []
-    for plane, group in realism.groupby("plane", sort=False):
-        row = {"Plane": plane, "n a side": str(group["n"].iloc[0])}
-        rows.append(row | {label: _number(wide.at[plane, pair], 2) for pair, label in names.items()})
+    for (region, plane), group in realism.groupby(["region", "plane"], sort=False):
+        cells = group.set_index(["measure", "arm"]).sort_index()
+        row = {"Region": words(region), "Plane": plane, "n": str(group["n"].min())}
+        row["Floor [95% CI]"] = interval_text(cells.loc[("frechet", floor)], 2)
+        for arm in group["arm"].unique():
+            if arm != floor:
+                row[f"{words(arm)} [95% CI]"] = interval_text(cells.loc[("frechet", arm)], 2)
+                row[f"{words(arm)} / floor"] = number_text(cells.loc[("frechet_over_floor", arm)]["value"], 1)
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+def realism_by_region(realism: pd.DataFrame) -> pd.DataFrame:
+    """The other measures of `metrics.realism.realism_table`, means over the planes: a row for each region and arm."""
+    digits = {"kernel": 3, "precision": 2, "recall": 2, "density": 2, "coverage": 2}
+    rows = []
+    means = realism[realism["plane"] == "average"]
+    for (region, arm), group in means.groupby(["region", "arm"], sort=False):
+        cells = group.set_index("measure")
+        row = {"Region": words(region), "People": words(arm), "n": str(group["n"].iloc[0])}
+        names = {name: "Kernel distance" if name == "kernel" else name.capitalize() for name in digits}
+        rows.append(row | {names[name]: interval_text(cells.loc[name], places) for name, places in digits.items()})
+    return pd.DataFrame(rows)
+
+
+def diversity_beside_reference(diversity: pd.DataFrame) -> pd.DataFrame:
+    """MS-SSIM among people of one category, from `metrics.diversity.diversity_table`: a row an arm."""
+    rows = []
+    for arm, row in diversity.iterrows():
+        less = row[["difference", "difference_low", "difference_high"]].set_axis(["value", "low", "high"])
+        cells = {
+            "People": words(str(arm)),
+            "Pairs": number_text(row["n"], 0),
+            "MS-SSIM [95% CI]": interval_text(row, 3),
+        }
+        rows.append(
+            cells | {"Difference to reference [95% CI]": DASH if arm == "reference" else interval_text(less, 3)}
+        )
+    return pd.DataFrame(rows)
+
+
+def words(name: str) -> str:
+    """`head_and_neck` -> `Head and neck`."""
+    return name.replace("_", " ").capitalize()
+
+
+def interval_text(row: pd.Series, digits: int) -> str:
+    """`0.91 [0.88, 0.93]` from a row with value, low and high."""
+    return _estimate(Estimate(row["value"], (row["low"], row["high"]), 0), digits)
 
 
 def _estimate(estimate: Estimate, digits: int) -> str:
     low, high = estimate.ci95
     bounds = "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return _number(estimate.value, digits) + bounds
+    return number_text(estimate.value, digits) + bounds
 
 
 def _with_sd(mean: float, sd: float) -> str:
     return DASH if pd.isna(mean) else f"{mean:.3f}" + ("" if pd.isna(sd) else f" ({sd:.3f})")
 
 
-def _number(value: float | None, digits: int) -> str:
+def number_text(value: float | None, digits: int) -> str:
+    """A number, or a dash where there is none."""
     return DASH if pd.isna(value) else f"{value:.{digits}f}"
 
 
@@ -134,15 +181,15 @@ def published_table(ratios: pd.DataFrame) -> pd.DataFrame:
     """Phantoms beside published values as text for a page of the book, from `metrics.published.beside_published`."""
     rows = []
     for row in ratios.to_dict("records"):
-        interval = f"{_number(row['ratio'], 2)} [{_number(row['low'], 2)}, {_number(row['high'], 2)}]"
+        interval = f"{number_text(row['ratio'], 2)} [{number_text(row['low'], 2)}, {number_text(row['high'], 2)}]"
         rows.append(
             {
                 "Quantity": row["quantity"].replace("_", " "),
                 "Sex": row["sex"],
-                "n": _number(row["n"], 0),
-                "Ours": _number(row["ours"], 1),
-                "Published (SD)": _number(row["published"], 1)
-                + ("" if pd.isna(row["published_sd"]) else f" ({_number(row['published_sd'], 1)})"),
+                "n": number_text(row["n"], 0),
+                "Ours": number_text(row["ours"], 1),
+                "Published (SD)": number_text(row["published"], 1)
+                + ("" if pd.isna(row["published_sd"]) else f" ({number_text(row['published_sd'], 1)})"),
                 "Ratio [95% CI]": interval,
                 "Role": row["role"],
                 "Source": f"{{cite:t}}`{row['source']}`; {row['about']}",
