@@ -109,6 +109,20 @@ def test_book_executes_nothing():
     assert yaml.safe_load((ROOT / "_config.yml").read_text())["execute"]["execute_notebooks"] == "off"
 
 
+def test_what_has_not_been_run_is_left_out(tmp_path):
+    page = "# Page\n"
+    for name in ("one", "two"):
+        page += f"\n:::{{if-file}} {name}.csv\nThere is {name}.\n:::\n"
+        page += f"\n:::{{unless-file}} {name}.csv\nThere is no {name}.\n:::\n"
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    for name, text in (("index.md", page), ("two.csv", "a\n1\n"), ("references.bib", "")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "vendor").symlink_to(ROOT / "book" / "vendor")
+    text = (build(tmp_path, tmp_path / "html") / "index.html").read_text()
+    assert "There is two." in text and "There is one." not in text
+    assert "There is no one." in text and "There is no two." not in text
+
+
 def test_citations_are_author_and_year(formula_page):
     text = re.sub(r"<[^>]+>", "", formula_page.read_text())
     assert "[Killeen et al., 2025]" in text

@@ -18,7 +18,10 @@ from vctlib.errors import InputError
 from vctlib.manifest import load_manifest, resolve
 from vctlib.networks.components import restore
 
-NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+ROOT = Path(__file__).parents[1]
+# what stands beside the book (the Snakefile's STUDIES) is no part of the chain; tests/test_studies.py runs it
+BESIDE = re.findall(r'"(\d\d_\w+)": Step\(', (ROOT / "notebooks" / "Snakefile").read_text().split("\nSTUDIES = {")[1])
+NOTEBOOKS = sorted({path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")} - set(BESIDE))
 ENVIRONMENT = {"OMP_NUM_THREADS": "2"} | os.environ
 
 pytestmark = pytest.mark.slow
@@ -96,6 +99,13 @@ def test_cohorts_and_weights_are_whole(run):
     assert len(weights) == 7
     for path in weights:
         assert restore(path, path.stem)[1].name == "smoke"
+
+
+def test_copies_are_sought_among_everybody_who_taught(run):
+    reference, more = (Cohort.open(run / "cohorts" / name) for name in ("reference", "more"))
+    metrics = results.read(run / "results" / "10_evaluate_generator.json").metrics
+    taught = len(reference.subset("train")) + len(more)
+    assert metrics["memorization_people"].value == metrics["memorization_people_trained"].value == taught
 
 
 def test_book_shows_the_run(said, run):

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+import yaml
 
 from vctlib.commands import book, graph, progress
 from vctlib.errors import InputError
@@ -102,6 +103,7 @@ def test_starts_without_anything_heavy():
     [
         (["run", "--profile", "nope"], "no profile 'nope'"),
         (["run", "--profile", "smoke", "--until", "99"], "no step '99'"),
+        (["run", "--studies", "--until", "17"], "not both"),
         (["notebook", "nope"], "no such notebook"),
         (["notebook", "01_make_reference_cohort", "-p", "sead", "1"], "no parameter 'sead'"),
         (["notebook", "01_make_reference_cohort", "-p", "flag", "perhaps"], "parameter 'flag' must be bool"),
@@ -210,9 +212,11 @@ def test_duration(seconds, words):
 def shown(tmp_path):
     """A repository with a book that shows the frozen results of laptop, and a run of smoke."""
     files = {
-        "book/_toc.yml": "- file: index\n- file: executed/laptop/01_x\n",
+        "book/_toc.yml": "root: index\nparts:\n- caption: Notebooks\n  chapters:\n"
+        "  - file: executed/laptop/01_x\n  - file: executed/laptop/16_study\n  - file: page\n",
         "book/index.md": "{glue:text}`executed/laptop/01_x.ipynb::a` of results/laptop/tables/t.csv\n",
         "book/executed/laptop/01_x.ipynb": "frozen laptop",
+        "book/executed/laptop/16_study.ipynb": "frozen laptop",
         "book/executed/smoke/03_train.ipynb": "frozen smoke",
         "book/_build/old.html": "old",
         "runs/smoke/executed/01_x.ipynb": "run",
@@ -251,7 +255,8 @@ def test_staged_book_shows_the_run_in_the_place_of_the_frozen_profile(shown):
     assert (staged / "executed/smoke/01_x.ipynb").read_text() == "run"
     assert (staged / "executed/smoke/03_train.ipynb").read_text() == "frozen smoke"
     assert not (staged / "executed/laptop").exists() and not (staged / "_build").exists()
-    assert "executed/smoke/01_x" in (staged / "_toc.yml").read_text()
+    chapters = yaml.safe_load((staged / "_toc.yml").read_text())["parts"][0]["chapters"]
+    assert [chapter["file"] for chapter in chapters] == ["executed/smoke/01_x", "page"]  # it has run no study
     assert "laptop" not in (staged / "index.md").read_text()
     assert "executed/laptop" in (shown / "book/index.md").read_text()  # the sources stay as they are
     with pytest.raises(InputError, match="executed/gpu: no frozen results"):

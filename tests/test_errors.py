@@ -113,7 +113,7 @@ def test_notebook_whose_input_is_missing_names_the_one_that_makes_it(tmp_path):
 
 def test_nifti_folder_with_a_nan_volume_through_the_notebook(tmp_path):
     profile = yaml.safe_load((PROFILES / "smoke.yaml").read_text())
-    profile["cohort"] |= {"source": "nifti"}
+    profile["cohort"] |= {"source": "nifti", "n_more": 0}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(profile))
     (tmp_path / "ct").mkdir()
     image = nibabel.Nifti1Image(np.full((20, 20, 20), np.nan, np.float32), np.diag([16.0, 16, 16, 1]))

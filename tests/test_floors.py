@@ -18,6 +18,7 @@ FLOORS = (
         "attributes",
         "cohort_config",
         "config",
+        "network_config",
         "errors",
         "files",
         "intensity",

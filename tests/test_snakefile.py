@@ -22,7 +22,8 @@ from vctlib.run import read_cells
 
 ROOT = Path(__file__).parents[1]
 SNAKEFILE = ROOT / "notebooks" / "Snakefile"
-STEPS = re.findall(r'^    "(\d\d_\w+)": Step\(', SNAKEFILE.read_text(), re.MULTILINE)
+OF_THE_BOOK, BESIDE_IT = SNAKEFILE.read_text().split("\nSTUDIES = {")
+STEPS, STUDIES = (re.findall(r'^    "(\d\d_\w+)": Step\(', text, re.MULTILINE) for text in (OF_THE_BOOK, BESIDE_IT))
 TRAINING = sorted(step for step in STEPS if "_train_" in step)
 EVALUATION = sorted(set(STEPS) - set(TRAINING))
 
@@ -67,7 +68,7 @@ class Repository:
             shutil.copy(path, root / "notebooks")
         shutil.copytree(ROOT / "vctlib", root / "vctlib", ignore=shutil.ignore_patterns("__pycache__"))
         (root / "stub_outputs").mkdir()
-        for step in STEPS:
+        for step in (*STEPS, *STUDIES):
             (root / "stub_outputs" / step).write_text(MAKES.get(step, ""))
         self.stub = root / "stub"
         self.stub.write_text(STUB)
@@ -123,11 +124,24 @@ def finished(tmp_path_factory):
 def test_everything_runs_once_and_in_an_order_that_respects_needs(finished):
     numbers = [step[:2] for step in finished.order]
     assert sorted(finished.order) == sorted(STEPS)
-    for earlier, later in [("01", "02"), ("01", "03"), ("03", "05"), ("04", "05"), ("03", "06"), ("07", "08")]:
+    for earlier, later in [("01", "02"), ("01", "03"), ("03", "04"), ("04", "05"), ("03", "06"), ("07", "08")]:
         assert numbers.index(earlier) < numbers.index(later)
     for earlier, later in [("05", "09"), ("06", "09"), ("08", "10"), ("09", "10"), ("08", "11"), ("11", "12")]:
         assert numbers.index(earlier) < numbers.index(later)
     assert finished.run("all") == []
+
+
+def test_another_frame_trains_again_what_sees_bodies_in_it(finished):
+    path = finished.root / "notebooks" / "profiles" / "smoke.yaml"
+    before = path.read_text()
+    assert finished.plan("train", train="all") == []
+    profile = yaml.safe_load(before)
+    profile["body_frame"]["lowest_voxel"] += 1
+    path.write_text(yaml.safe_dump(profile))
+    planned = finished.plan("train", train="all")
+    path.write_text(before)
+    assert {step[:2] for step in planned} >= {"03", "04", "05", "06"}
+    assert "07_train_segmenter" not in planned and "01_make_reference_cohort" not in planned
 
 
 def test_touch_runs_nothing_and_an_edit_what_rests_on_it(finished):
@@ -221,6 +235,17 @@ def test_target_is_a_step_and_what_it_needs(repository):
     ]
 
 
+def test_studies_stand_beside_the_book_and_run_by_name(finished):
+    for target, config in (("all", {}), ("train", {"train": "all"})):
+        assert not set(finished.plan(target, **config)) & set(STUDIES)
+    assert finished.plan("studies") == sorted(STUDIES) != []  # all that they need is there
+
+
+def test_study_brings_what_it_needs(repository):
+    repository.release(*WEIGHTS)
+    assert repository.plan("show_gallery") == ["01_make_reference_cohort", "17_show_gallery"]
+
+
 def test_wrong_configuration_is_one_line(repository):
     for config in ({"train": "train_everything"}, {"profile": "smock"}):
         with pytest.raises(InputError, match=r"no such rule|no profile 'smock'") as error:
@@ -252,7 +277,7 @@ def test_library_of_a_notebook_is_what_it_imports(tmp_path):
 
 def test_notebooks_and_steps_are_the_same():
     found = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
-    assert found == sorted(STEPS)
+    assert found == sorted([*STEPS, *STUDIES])
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)

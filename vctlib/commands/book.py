@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from vctlib.config import load_profile
 from vctlib.errors import InputError
 from vctlib.manifest import REPOSITORY
@@ -105,4 +107,24 @@ def stage(book: Path, run: Path, frozen: bool) -> Path:
         for page in [staged / "_toc.yml", *staged.rglob("*.md")]:
             renamed = _PROFILE_IN_PAGE.sub(lambda m: f"{m[1]}/{name}/" if m[2] == shown else m[0], page.read_text())
             page.write_text(renamed)
+    _leave_out_absent(staged / "_toc.yml")
     return staged
+
+
+def _leave_out_absent(toc: Path) -> None:
+    """Take executed notebooks that are not there out of a table of contents: a run need not have the studies."""
+    content = yaml.safe_load(toc.read_text())
+
+    def kept(entry: dict) -> dict:
+        chapters = {
+            key: [kept(each) for each in entry[key] if _is_there(toc.parent, each.get("file", ""))]
+            for key in ("parts", "chapters", "sections")
+            if key in entry
+        }
+        return entry | chapters
+
+    toc.write_text(yaml.safe_dump(kept(content), sort_keys=False, allow_unicode=True))
+
+
+def _is_there(book: Path, file: str) -> bool:
+    return not file.startswith("executed/") or (book / f"{file}.ipynb").is_file()

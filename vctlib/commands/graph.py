@@ -20,17 +20,25 @@ SECONDS_FOR_LOCK = 10  # a run that was killed needs a moment until its last pro
 
 
 def run_graph(
-    profile: str, *, training: bool = False, cores: int | None = None, until: str | None = None, root: Path = REPOSITORY
+    profile: str,
+    *,
+    training: bool = False,
+    studies: bool = False,
+    cores: int | None = None,
+    until: str | None = None,
+    root: Path = REPOSITORY,
 ) -> int:
     """Run what is missing or out of date; returns how many steps ran.
 
-    training: all that is trained, and nothing else. until: stop after this step (`02`, `02_x` or its rule's name).
+    training: all that is trained, and nothing else. studies: what stands beside the book, and what it needs.
+    until: stop after this step (`02`, `02_x` or its rule's name).
     Raises InputError: unknown profile or step, wrong released weights, another run at work; StepFailed.
     """
     settings = load_profile(profile)
     given = profile if not Path(profile).suffix else str(Path(profile).resolve())
     folder = root / "runs" / settings.name
-    target = rule_name(until, root) if until else "all"  # not --until: a summary does not respect it
+    # not Snakemake's --until: a summary does not respect it
+    target = rule_name(until, root) if until else "studies" if studies else "all"
     if not training:
         check_released_weights(settings, root)
     command = [sys.executable, "-m", "snakemake", "--snakefile", "notebooks/Snakefile", "--directory", str(root)]

@@ -1,0 +1,132 @@
+"""The studies beside the book, each run whole on a few blocky people with hardly trained networks.
+
+Their cells run here, in this process: a kernel for each would cost more than all of them.
+"""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from vctlib import results
+from vctlib.cohort import Cohort
+from vctlib.errors import InputError
+from vctlib.metrics.regions import REGIONS
+from vctlib.parameters import check_parameters, declared_parameters
+from vctlib.run import read_cells
+from vctlib.training.equal_time import standard_configurations
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("studies")
+
+
+@pytest.fixture
+def study(out, micro_profile, micro_shop, tiny_people, monkeypatch):
+    """Runs the cells of a notebook with parameters, strictly; returns its variables and its result."""
+    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: None)
+    profile = out / "micro.yaml"
+    profile.write_text(yaml.safe_dump(micro_profile.model_dump(mode="json")))
+
+    def run(name: str, **given):
+        path = ROOT / "notebooks" / f"{name}.ipynb"
+        cells = read_cells(path)
+        given = {"reference": str(tiny_people.path), "models": str(micro_shop[0].models)} | given
+        given |= {"profile": str(profile), "out": str(out)}
+        values = check_parameters(path, declared_parameters(path, cells), given)
+        names = {"__name__": name}
+        for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+            exec(compile("".join(cell["source"]), f"{name}:{cell['id']}", "exec"), names)
+            if "parameters" in cell["metadata"].get("tags", []):
+                names |= values
+        return names, results.read(out / "results" / f"{name}.json").metrics
+
+    return run
+
+
+def test_gallery_has_everybody_and_marks_what_was_never_taught(study, out):
+    given = {"ages_years": [40, 99], "heights_cm": {"female": 160.0}, "builds_bmi": {"medium": 25.0}}
+    names, metrics = study("17_show_gallery", **given)
+    assert Cohort.open(out / "cohorts" / "gallery").subjects == ["female-40-medium-s0", "female-99-medium-s0"]
+    assert names["asked"].at["female-99-medium", "flag"] == "extrapolation"
+    assert metrics["bodies"].value == 2 and metrics["extrapolation"].value >= 1
+    assert (out / "figures" / "17_gallery.svg").stat().st_size > 10_000
+    assert (out / "figures" / "17_radiographs.svg").is_file()
+
+
+ARMS = {
+    "as it is": {},
+    "guided": {"synthesis": {"guidance_scale": 2.0}, "seed": 4},
+    "retrained": {"people_share": 0.9, "steps_share": 0.5},
+    "as decoded": {"post_processing": False},
+}
+
+
+def test_every_arm_is_measured_once(study, out):
+    names, metrics = study("16_vary_generator", n_people=2, arms=ARMS)
+    assert list(dict.fromkeys(names["sensitivity"]["arm"])) == list(ARMS)
+    sources = [Cohort.open(out / "cohorts" / "sensitivity" / name.replace(" ", "_")).info for name in ARMS]
+    assert "guidance 2" in sources[1].source and (sources[0].seed, sources[1].seed) == (0, 4)
+    assert len({own.source for own in sources}) == len(ARMS)  # other weights, settings or parts
+    assert metrics["height_mae_as_it_is"].unit == "cm" and metrics["arms"].value == len(ARMS)
+    made = {path: path.stat().st_mtime_ns for path in out.rglob("*.nii.gz")}
+    trained = {path: path.stat().st_mtime_ns for path in out.rglob("latent_diffusion.safetensors")}
+    study("16_vary_generator", n_people=2, arms=ARMS)
+    assert {path: path.stat().st_mtime_ns for path in [*made, *trained]} == made | trained and len(trained) == 1
+
+
+def test_peer_is_timed_and_its_preset_extrapolated(study):
+    names, metrics = study("18_time_peers", max_seconds=0.0)
+    assert list(names["crops"]["side"]) == [8, 8] and set(names["crops"]["part"]) == {"denoise", "decode"}
+    assert metrics["operations_maisi"].value > 1000 * metrics["operations_ours"].value
+    assert metrics["share_measured"].value < 0.1 and metrics["seconds_maisi"].value > metrics["seconds_ours"].value
+
+
+def test_autoencoders_are_trained_and_compared(study, out, micro_profile):
+    kinds = standard_configurations(micro_profile)
+    chosen = {name: kinds[name] for name in ("the same, continuous", "block PCA, 8 channels")}
+    names, metrics = study("19_compare_autoencoders", seconds=0.1, n_people=1, configurations=chosen)
+    assert set(names["table"]["arm"]) == set(chosen)
+    assert metrics["channels_block_PCA_8_channels"].value == 8 and metrics["psnr_db_the_same_continuous"].unit == "dB"
+    assert metrics["steps_block_PCA_8_channels"].value >= 1
+    assert (out / "figures" / "19_autoencoders.svg").is_file()
+
+
+@pytest.fixture
+def halved(out, tiny_people) -> str:
+    """The blocky people, four of them to train on and four whom nothing has seen."""
+    if not (out / "halved").exists():
+        shutil.copytree(tiny_people.path, out / "halved")
+        split = pd.Series(["train", "train", "test", "test"] * 2, tiny_people.table.index, name="split")
+        Cohort.open(out / "halved").add_columns(split.to_frame())
+    return str(out / "halved")
+
+
+def test_every_part_is_taken_out_of_the_same_people(study, out, halved):
+    fewer_factors = {"latent_diffusion": {"prior_factors": 1}}  # than four people have between them
+    given = {"n_people": 4, "steps_share": 0.5, "reference": halved, "overrides": fewer_factors}
+    names, metrics = study("20_ablate_realism", **given)
+    cohorts, arms = names["cohorts"], names["arms"]
+    assert [name for name in arms if not cohorts[name].has_labels] == ["image alone, trained briefly"]
+    people = cohorts["reference"].subjects
+    assert not set(people) & set(cohorts["training"].subjects)
+    assert all(list(cohorts[name].table["reference_id"]) == people for name in arms)
+    assert len({cohorts[name].info.source for name in arms}) == len(arms) == 6
+    assert len(names["table"]) == len(REGIONS) * (1 + len(arms))  # and the floor
+    assert metrics["frechet_over_floor_torso_average_reference"].value == pytest.approx(1)
+    assert metrics["frechet_full_body_sagittal_with_labels_trained_briefly"].n == 4
+    assert (out / "figures" / "20_ablation.svg").is_file() and (out / "tables" / "ablation_by_region.csv").is_file()
+    made = {path: path.stat().st_mtime_ns for path in (out / "cohorts" / "ablation").rglob("*.nii.gz")}
+    trained = {path: path.stat().st_mtime_ns for path in (out / "sensitivity").rglob("latent_diffusion.safetensors")}
+    study("20_ablate_realism", **given)
+    assert {path: path.stat().st_mtime_ns for path in [*made, *trained]} == made | trained and len(trained) >= 2
+
+
+def test_too_few_people_for_a_distance_are_told_before_anything_is_trained(study):
+    with pytest.raises(InputError, match="2 people of the test split are too few for a distance; take 4 or more"):
+        study("20_ablate_realism", n_people=2)
