@@ -20,7 +20,7 @@ def test_post_processor_starts_as_the_identity_and_can_leave_it(fold):
     assert torch.equal(network(x), x)
     wanted = x + 0.5 * (x > 0)
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
-    for _ in range(40):
+    for _ in range(80):
         optimizer.zero_grad()
         loss = (network(x) - wanted).abs().mean()
         loss.backward()
@@ -49,6 +49,25 @@ def test_post_processor_reads_labels_where_it_is_told_to():
     torch.nn.init.normal_(network.head.weight, std=0.1)
     with torch.no_grad():
         assert (network(inputs[0]) - network(inputs[1])).abs().max() > 0.01
+
+
+def test_post_processor_sees_nothing_in_air():
+    """Whatever it has learned, air of samples and of reconstructions alike moves by its biases alone."""
+    config = PostProcessorConfig(**SIZES, fold=2, reads_labels=True, blur=1.0, told_sampled=True)
+    network = PostProcessor(config, N_CLASSES).eval()
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.zeros_(parameter)
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    air, told = torch.full((2, 1, 16, 16, 16), -1.0), torch.ones(2, 1, 16, 16, 16)
+    background = torch.zeros(2, N_CLASSES, 16, 16, 16)
+    background[:, 0] = 1
+    told[0] = 0
+    with torch.no_grad():
+        assert torch.equal(network(torch.cat([air, background, told], dim=1)), air)
+        body = torch.cat([air + 1, background.roll(1, dims=1), told], dim=1)
+        first, second = network(body)
+        assert (first - second).abs().max() > 0.01  # but in the body it matters which it is
 
 
 def test_segmenter_tells_classes_apart_by_hounsfield_units_alone():

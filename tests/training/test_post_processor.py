@@ -23,7 +23,7 @@ def test_post_processor_goes_from_reconstruction_to_image(arrays):
     assert torch.allclose(batch["x"] - batch["y"], torch.tensor(0.1), atol=1e-6)
     assert not torch.isclose(batch["y"], torch.tensor(0.052)).any()  # never the third
     ((_, loss, figures),) = losses_of(objective, batch)
-    assert loss.item() == pytest.approx(0.1, rel=1e-4) and set(figures) == {"reconstruction"}
+    assert loss.item() == pytest.approx(0.1, rel=1e-4) and set(figures) == {"reconstruction", "as_decoded"}
     with_features = config.model_copy(update={"perceptual_weight": 0.5})
     objective = objectives.PostProcessorObjective(nn.Identity(), with_features, arrays, DecodedPeople(reconstructed))
     ((_, loss, figures),) = losses_of(objective, {"x": batch["x"][:2], "y": batch["x"][:2]})
@@ -42,6 +42,7 @@ def test_post_processor_sees_the_labels_of_its_patch_and_pays_for_squares(arrays
     objective.networks["network"] = Shift(0.5)
     ((_, loss, figures),) = losses_of(objective, batch)
     assert loss.item() == pytest.approx(0.5 + 3 * 0.25, rel=1e-5) and figures["squared"] == pytest.approx(0.25)
+    assert figures["as_decoded"] == pytest.approx(0, abs=1e-6)  # what the network adds is no part of it
 
 
 def test_post_processor_is_told_whose_patch_is_like_a_sample(arrays):

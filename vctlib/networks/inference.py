@@ -15,6 +15,7 @@ from vctlib.intensity import compand, denormalise_hu, expand, normalise_hu
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
 from vctlib.networks.precision import resolve_precision
 from vctlib.networks.sliding_window import decode_volume, encode_volume
+from vctlib.networks.stray_parts import without_stray_parts
 
 
 def device() -> torch.device:
@@ -75,11 +76,13 @@ def decode_image(image: nn.Module, z: Tensor, where: Placement | None, profile: 
 
 
 def decode_labels(segmentation: nn.Module, z: Tensor, where: Placement, profile: Profile) -> np.ndarray:
-    """What the decoder of label maps wants, and the placement -> numbers of the paper's classes (x, y, z), uint8."""
+    """What the decoder of label maps wants, and the placement -> numbers of the paper's classes (x, y, z), uint8,
+    `without_stray_parts`."""
     window = profile.sliding_window
     with inference(profile.precision):
         logits = decode_volume(segmentation, z, window.image_patch, window.overlap)
-    return _likeliest(BodyFrame(profile, where).out_of(logits.float(), order=1))
+    logits = BodyFrame(profile, where).out_of(logits.float(), order=1)
+    return without_stray_parts(_likeliest(logits), logits[0])
 
 
 def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> np.ndarray:

@@ -201,7 +201,10 @@ class SegmenterObjective(_PatchObjective):
 
 
 class PostProcessorObjective(_PatchObjective):
-    """Decoded to true image: L1 + perceptual (section 4.1.3), and what else the profile gives a weight."""
+    """Decoded to true image: L1 + perceptual (section 4.1.3), and what else the profile gives a weight.
+
+    The curves also tell the L1 of the same patches as they were decoded, below which a network that mends must come.
+    """
 
     def __init__(
         self,
@@ -229,7 +232,8 @@ class PostProcessorObjective(_PatchObjective):
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
         improved = self.networks["network"](batch["x"])
         distance = functional.l1_loss(improved, batch["y"])
-        loss, figures = distance, {"reconstruction": distance.item()}
+        with_nothing = functional.l1_loss(batch["x"][:, :1], batch["y"])
+        loss, figures = distance, {"reconstruction": distance.item(), "as_decoded": with_nothing.item()}
         if self._config.squared_weight:
             squared = functional.mse_loss(improved, batch["y"])
             loss, figures["squared"] = loss + self._config.squared_weight * squared, squared.item()
