@@ -1,8 +1,8 @@
 """Generated label maps without stray parts: an organ that people have in one piece keeps the largest.
 
-A body that is drawn part by part may show a second small liver. Its voxels go to the class that is likeliest without it,
-as the largest connected component is kept elsewhere (Isensee et al. 2021). Vessels are left alone: on a coarse grid a
-sound aorta breaks by partial volume, and its parts are all of it.
+A body that is drawn part by part may show a second small liver. Its voxels go to the class that is likeliest without
+it, as the largest connected component is kept elsewhere (Isensee et al. 2021). Vessels are left alone: on a coarse grid
+a sound aorta breaks by partial volume, and its parts are all of it.
 """
 
 import numpy as np
