@@ -20,7 +20,7 @@ def test_post_processor_starts_as_the_identity_and_can_leave_it(fold):
     assert torch.equal(network(x), x)
     wanted = x + 0.5 * (x > 0)
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
-    for _ in range(80):
+    for _ in range(40):
         optimizer.zero_grad()
         loss = (network(x) - wanted).abs().mean()
         loss.backward()
@@ -68,6 +68,29 @@ def test_post_processor_sees_nothing_in_air():
         body = torch.cat([air + 1, background.roll(1, dims=1), told], dim=1)
         first, second = network(body)
         assert (first - second).abs().max() > 0.01  # but in the body it matters which it is
+
+
+def test_post_processor_learns_beside_much_air():
+    """Air that the network saw would be moved as a whole by every step, and the error would rise before it falls."""
+    config = PostProcessorConfig(**SIZES, fold=2, reads_labels=True)
+    torch.manual_seed(0)
+    network = PostProcessor(config, N_CLASSES)
+    x, labels = torch.full((1, 1, 32, 32, 32), -1.0), torch.zeros(1, N_CLASSES, 32, 32, 32)
+    labels[:, 0] = 1
+    body = (..., slice(8, 24), slice(8, 24), slice(8, 24))
+    x[body] = 0.05 * torch.randn(16, 16, 16)
+    labels[body] = labels.roll(1, dims=1)[body]
+    wanted = x.clone()
+    wanted[body] += 0.1
+    nothing_done = (x - wanted).abs().mean().item()
+    optimizer, losses = torch.optim.AdamW(network.parameters(), 1e-3, betas=(0.9, 0.99)), []
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = (network(torch.cat([x, labels], dim=1)) - wanted).abs().mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert max(losses) < 1.5 * nothing_done and losses[-1] < 0.7 * nothing_done
 
 
 def test_segmenter_tells_classes_apart_by_hounsfield_units_alone():

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from vctlib.anatomy import LabelTable, ids_where
 from vctlib.measure.mask import BODY_THRESHOLD_HU
+from vctlib.measure.parts import TOUCHING, separate_parts
 from vctlib.measure.scan import to_canonical
 
 # Structures that are one piece, or two: one on each side. Bones that are many pieces are not among them.
@@ -31,7 +32,6 @@ SIDE: Mapping[str, int] = MappingProxyType(
     dict.fromkeys("liver lung_middle_lobe kidney_right hip_right femur_right".split(), 1)
     | dict.fromkeys("spleen heart aorta kidney_left hip_left femur_left".split(), -1)
 )
-_TOUCHING = np.ones((3, 3, 3), bool)  # voxels that share a corner are one part
 
 
 def anatomy_figures(labels: np.ndarray, table: LabelTable, affine: np.ndarray) -> dict[str, float]:
@@ -79,7 +79,7 @@ def detached_percent(hu: np.ndarray) -> float:
 
     hu: (x, y, z). A table counts as a part: people must be free of it. NaN where there is no body.
     """
-    parts, count = ndimage.label(hu > BODY_THRESHOLD_HU, structure=_TOUCHING)
+    parts, count = ndimage.label(hu > BODY_THRESHOLD_HU, structure=TOUCHING)
     if count == 0:
         return float("nan")
     sizes = np.sort(np.bincount(parts.ravel())[1:])[::-1]
@@ -87,8 +87,7 @@ def detached_percent(hu: np.ndarray) -> float:
 
 
 def _extra_part_percent(mask: np.ndarray, expected: int) -> float:
-    # Parts up to two voxels apart are one: at 8 mm a sound aorta, prostate or strip of muscle breaks by partial volume.
-    parts, count = ndimage.label(ndimage.binary_dilation(mask, _TOUCHING), structure=_TOUCHING)
+    parts, count = separate_parts(mask)
     if count <= expected:
         return 0.0
     sizes = np.sort(np.bincount(parts[mask], minlength=count + 1)[1:])[::-1]

@@ -11,24 +11,22 @@ from scipy import ndimage
 from torch import Tensor
 
 from vctlib.anatomy import PAPER16, ids_of
+from vctlib.measure.parts import separate_parts
 
 ONE_PART = ids_of(PAPER16, "spleen", "liver", "urinary_bladder", "prostate", "heart", "brain")
-_TOUCHING = np.ones((3, 3, 3), bool)  # voxels that share a corner are one part
 
 
 def without_stray_parts(labels: np.ndarray, logits: Tensor) -> np.ndarray:
     """Label map (x, y, z) in numbers of `PAPER16` and the logits (class, x, y, z) it is the largest of -> the same
-    without what lies more than two voxels from the largest part of its organ."""
+    without what lies apart from the largest part of its organ, as `separate_parts` has it."""
     cleaned = labels.copy()
     for number, box in enumerate(ndimage.find_objects(labels, max_label=max(ONE_PART)), start=1):
         if number not in ONE_PART or box is None:
             continue
-        mask = np.pad(labels[box] == number, 1)  # what touches at a border is one part there, too
-        parts, count = ndimage.label(ndimage.binary_dilation(mask, _TOUCHING), structure=_TOUCHING)
+        parts, count = separate_parts(labels[box] == number)
         if count < 2:
             continue
-        largest = np.bincount(parts[mask]).argmax()
-        stray = (mask & (parts != largest))[1:-1, 1:-1, 1:-1]
+        stray = (parts > 0) & (parts != np.bincount(parts[parts > 0]).argmax())
         x, y, z = (axis + part.start for axis, part in zip(np.nonzero(stray), box, strict=True))
         at = logits[:, x, y, z].clone()
         at[number] = -torch.inf

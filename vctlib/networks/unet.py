@@ -35,7 +35,7 @@ class PostProcessor(nn.Module):
     the background first. Labels say where edges are that the image has lost. Where it says `told_sampled`, one more
     channel, the last, is 1 for a sample and 0 for a reconstruction, which needs less mending.
 
-    Starts as the identity. All that the convolutions see is 0 in air: else nine tenths of a patch would have the same
+    Starts as the identity. All that the convolutions see is 0 in air: else four fifths of a patch would have the same
     large inputs, an optimiser's step would move them all by a fifth of the scale, and training would never come below
     the identity. For the same reason the correction is damped. No normalisation layers: they would make a voxel's value
     depend on the window it is processed in. The paper takes the latent diffusion's U-Net without conditioning; this one
