@@ -165,10 +165,13 @@ class UNetConfig(Strict):
 
 
 class PostProcessorConfig(UNetConfig):
-    """Its loss is L1 + squared error + perceptual distance, by these weights."""
+    """Its loss is L1 + squared error + perceptual distance + adversarial loss, by these weights."""
 
     squared_weight: Weight = 0.0
     perceptual_weight: Weight = 0.0
+    adversarial_weight: Weight = 0.0  # of a discriminator that reads the features of the perceptual distance
+    adversarial_start: Annotated[int, Field(ge=0)] = 0  # step from which the discriminator counts
+    slices_per_axis: PositiveInt = 2  # of a patch, of which these two see the features
     reads_labels: bool = False  # sees the decoded label map beside the decoded image
     # It learns from reconstructions. With a range, every second person's latents are noised to a share in it and
     # denoised again: of 0 nothing changes, 1 is somebody else

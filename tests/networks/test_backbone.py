@@ -7,19 +7,25 @@ from vctlib import manifest
 from vctlib.anatomy import Window
 from vctlib.errors import InputError
 from vctlib.networks import backbone
-from vctlib.networks.backbone import STAGE_CHANNELS, EfficientNetLite0Features, imagenet_weights, prepare_slices
+from vctlib.networks.backbone import (
+    STAGE_CHANNELS,
+    EfficientNetLite0Features,
+    EfficientNetLite1Features,
+    imagenet_weights,
+    prepare_slices,
+)
 
 
-@pytest.fixture(scope="module")
-def features() -> EfficientNetLite0Features:
-    return EfficientNetLite0Features().eval()
+@pytest.fixture(scope="module", params=[EfficientNetLite0Features, EfficientNetLite1Features])
+def features(request) -> EfficientNetLite0Features:
+    return request.param().eval()
 
 
 def test_it_knows_an_espresso_in_grey(features):
     """Weights, layers and normalisation belong together: ImageNet's class 967 is espresso."""
     grey = resize(data.coffee()[:, 100:500].mean(2) / 255, (224, 224), anti_aliasing=True)
     slices = prepare_slices(torch.from_numpy(grey)[None] * 2000 - 1000)
-    weights = imagenet_weights()
+    weights = imagenet_weights(features.variant)
     with torch.no_grad():
         logits = features(slices) @ weights["_fc.weight"].T + weights["_fc.bias"]
     assert logits.argmax().item() == 967
@@ -43,6 +49,12 @@ def test_stages_are_those_of_the_whole_network(features):
     assert [tuple(m.shape[1:]) for m in maps] == [
         (channels, -(-48 // 2**i), -(-96 // 2**i)) for i, channels in enumerate(STAGE_CHANNELS, start=1)
     ]
+
+
+def test_both_have_weights_of_their_own():
+    ours, theirs = imagenet_weights(), imagenet_weights("lite1")
+    assert ours["_conv_stem.weight"].shape == theirs["_conv_stem.weight"].shape
+    assert not torch.allclose(ours["_conv_stem.weight"], theirs["_conv_stem.weight"], atol=0.1)
 
 
 def test_weights_of_another_checksum_are_refused(monkeypatch, tmp_path):

