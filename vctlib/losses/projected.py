@@ -1,9 +1,9 @@
 """The adversarial loss of the post-processor: slices are told apart by what a trained backbone sees in them.
 
-A discriminator of voxels has to learn to see first, which takes days; on the frozen features of an ImageNet network it is
-of use after some hundred steps (Sauer et al. 2021, "projected" GAN, which also takes EfficientNet-Lite1). Theirs mixes
-stages by random convolutions; here each stage has a head of its own and nothing is mixed. They are the maps that the
-perceptual loss has made already, so judging costs hardly more than the heads.
+A discriminator of voxels has to learn to see first, which takes days; on the frozen features of an ImageNet network it
+is of use after some hundred steps (Sauer et al. 2021, who take EfficientNet-Lite1 as well). They mix stages by random
+convolutions; here each stage has a head of its own and nothing is mixed. The maps are those that the perceptual loss
+has made already, so judging costs hardly more than the heads.
 
 Source: Sauer et al. 2021 (frozen features, a head a stage); Miyato et al. 2018 (spectral normalisation); Lim and Ye
 2017 (hinge).
