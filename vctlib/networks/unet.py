@@ -14,7 +14,6 @@ from vctlib.network_config import PostProcessorConfig, UNetConfig
 
 _FOLD = 2  # voxels along an axis that the segmenter sees as one
 _DAMPING = 0.3  # of the post-processor's correction
-_LABEL_CHANNELS = 4  # that the post-processor makes of a voxel's label
 
 
 def _unet(config: UNetConfig, in_channels: int, norm: str | None, first_stride: int = 2) -> UNet:
@@ -33,8 +32,7 @@ class PostProcessor(nn.Module):
     """Decoded image (batch, 1, x, y, z) on the network's scale -> the same with a learned correction added.
 
     Where the profile says `reads_labels`, the input has `n_classes` channels more: the decoded label map as one-hot,
-    the background first, which is brought to a few channels voxel by voxel. Labels say where edges are that the image
-    has lost. Where it says `told_sampled`, one more
+    the background first. Labels say where edges are that the image has lost. Where it says `told_sampled`, one more
     channel, the last, is 1 for a sample and 0 for a reconstruction, which needs less mending.
 
     Starts as the identity. All that the convolutions see is 0 in air: else four fifths of a patch would have the same
@@ -51,9 +49,7 @@ class PostProcessor(nn.Module):
         super().__init__()
         self.reads_labels, self.told_sampled = config.reads_labels, config.told_sampled
         self.fold, folded = config.fold, config.fold**3
-        # without bias, so that background stays 0; 16 classes as they are would make up half of the network's cost
-        self.embedding = nn.Conv3d(n_classes - 1, _LABEL_CHANNELS, 1, bias=False) if config.reads_labels else None
-        seen = folded * (1 + _LABEL_CHANNELS * config.reads_labels + config.told_sampled)
+        seen = folded * (1 + (n_classes - 1) * config.reads_labels + config.told_sampled)
         self.body = _unet(config, seen, norm=None, first_stride=1)
         self.head = nn.Conv3d(config.channels[0] + seen, folded, kernel_size=3, padding=1)
         nn.init.zeros_(self.head.weight)
@@ -68,7 +64,7 @@ class PostProcessor(nn.Module):
         above_air = compand(x[:, :1]) + 1.0
         parts = [above_air]
         if self.reads_labels:
-            parts.append(self.embedding(x[:, 2:-1] if self.told_sampled else x[:, 2:]))
+            parts.append(x[:, 2:-1] if self.told_sampled else x[:, 2:])
         if self.told_sampled:
             parts.append(x[:, -1:] * above_air)
         return torch.cat(parts, dim=1)
