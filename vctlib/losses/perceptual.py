@@ -60,7 +60,7 @@ class PerceptualLoss(nn.Module):
     @staticmethod
     def distance(maps: list[SliceMaps]) -> torch.Tensor:
         """Scalar, of what `maps` returns."""
-        return torch.stack([_distance(a, b) for axis in maps for a, b in zip(*axis, strict=True)]).mean()
+        return torch.stack([_distance(a, b) for part in maps for a, b in zip(*part, strict=True)]).mean()
 
     def _positions(self, size: int, device: torch.device) -> torch.Tensor:
         count = min(self.slices_per_axis, size)

@@ -1,7 +1,7 @@
 """The adversarial loss of the post-processor: slices are told apart by what a trained backbone sees in them.
 
-A discriminator of voxels has to learn to see first, which takes days; on the frozen features of an ImageNet network it
-is of use after some hundred steps (Sauer et al. 2021, who take EfficientNet-Lite1 as well). They mix stages by random
+A discriminator of voxels has to learn to see first; on the frozen features of an ImageNet network it is of use after
+some hundred steps (Sauer et al. 2021, who take EfficientNet-Lite1 as well). They mix stages by random
 convolutions; here each stage has a head of its own and nothing is mixed. The maps are those that the perceptual loss
 has made already, so judging costs hardly more than the heads.
 

@@ -17,7 +17,6 @@ from vctlib.losses import projected
 from vctlib.losses.adversarial import AdversarialLoss
 from vctlib.losses.multi_window import MultiWindowL1
 from vctlib.losses.perceptual import PerceptualLoss
-from vctlib.losses.projected import FeatureDiscriminator
 from vctlib.network_config import (
     BlockStageConfig,
     LatentDiffusionConfig,
@@ -225,7 +224,7 @@ class PostProcessorObjective(_PatchObjective):
             self._perceptual = PerceptualLoss(config.slices_per_axis)
         self.networks = {"network": network}
         if config.adversarial_weight:
-            self.networks["discriminator"] = FeatureDiscriminator()
+            self.networks["discriminator"] = projected.FeatureDiscriminator()
             self.betas = (0.5, 0.99)  # two that play against each other must not carry on by momentum
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:
