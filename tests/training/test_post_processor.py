@@ -9,8 +9,9 @@ from tests.training.conftest import OPTIMIZATION, Shifted, losses_of
 from vctlib.anatomy import PAPER16
 from vctlib.network_config import PostProcessorConfig
 from vctlib.networks.unet import PostProcessor
-from vctlib.training import objectives
+from vctlib.training import loop, objectives
 from vctlib.training.decoded import DecodedPeople
+from vctlib.training.loop import TrainingPaused, train
 
 
 def test_post_processor_goes_from_reconstruction_to_image(arrays):
@@ -96,3 +97,48 @@ def test_post_processor_and_discriminator_take_turns_over_the_same_slices(arrays
     assert judged.item() == its_figures["discriminator"] and 1 < judged.item() < 3  # it starts undecided
     judged.backward()
     assert all(p.grad.abs().sum() > 0 for p in objective.networks["discriminator"].parameters() if p.ndim > 1)
+
+
+def adversarial_objective(arrays) -> objectives.PostProcessorObjective:
+    config = PostProcessorConfig(
+        channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, adversarial_weight=0.25, adversarial_start=1,
+        slices_per_axis=3,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = PostProcessor(config, len(PAPER16) + 1)
+    return objectives.PostProcessorObjective(
+        network, config, arrays, DecodedPeople((arrays.hu + 100).clip(-1000, 2000))
+    )
+
+
+def test_discriminator_goes_on_from_a_pause_as_if_there_had_been_none(arrays, tmp_path):
+    """Its weights, and the vectors of its power iteration."""
+    optimization = OPTIMIZATION.model_copy(update={"steps": 4})
+    whole, paused = adversarial_objective(arrays), None
+    train(whole, optimization, tmp_path / "whole", name="p", seed=0, key="k", precision="no")
+    for _ in range(3):
+        paused = adversarial_objective(arrays)
+        with pytest.raises(TrainingPaused):
+            train(paused, optimization, tmp_path / "paused", name="p", seed=0, key="k", precision="no", max_minutes=0)
+    paused = adversarial_objective(arrays)
+    train(paused, optimization, tmp_path / "paused", name="p", seed=0, key="k", precision="no")
+    begun = adversarial_objective(arrays).networks["discriminator"].state_dict()
+    for part in ("network", "discriminator"):
+        ours, theirs = (objective.networks[part].state_dict() for objective in (whole, paused))
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+    moved = whole.networks["discriminator"].state_dict()
+    assert not all(torch.equal(begun[name], moved[name]) for name in begun)
+
+
+def test_both_optimisers_forget_fast_and_as_many_slices_are_seen_as_asked_for(arrays, tmp_path, monkeypatch):
+    betas, original = [], loop._descend
+
+    def spy(accelerator, network, optimizer, loss, rate, optimization):
+        betas.extend(group["betas"] for group in optimizer.param_groups)
+        original(accelerator, network, optimizer, loss, rate, optimization)
+
+    monkeypatch.setattr(loop, "_descend", spy)
+    objective = adversarial_objective(arrays)
+    assert objective._perceptual.slices_per_axis == 3
+    train(objective, OPTIMIZATION, tmp_path, name="p", seed=0, key="k", precision="no")
+    assert set(betas) == {(0.5, 0.99)}
