@@ -127,6 +127,37 @@ def measure(cohort: str) -> None:
     measure_folder(cohort)
 
 
+@vct.command()
+@click.argument("people")
+@click.option("--out", required=True, help="Folder of the cohort that is made.")
+@PROFILE
+@click.option("--models", help="Folder of weights; default models/<profile>.")
+@click.option("--draws", type=click.IntRange(min=1), default=1, show_default=True, help="Bodies a person.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def synthesize(people: str, out: str, profile: str, models: str | None, draws: int, seed: int) -> None:
+    """Draw a body, CT and labels, for every row of a CSV: subject_id, sex, age_years, height_cm, weight_kg."""
+    from vctlib.commands.synthesize import synthesize_people
+
+    print(synthesize_people(people, out, profile=profile, models=models, draws=draws, seed=seed))
+
+
+@vct.command()
+@click.argument("protocol")
+@click.option("--model", required=True, help="package.module:function, file.py:function, or model.onnx.")
+@click.option(
+    "--cohort", "cohorts", multiple=True, required=True, help="Folder of a cohort; one of a kind; repeatable."
+)
+@click.option(
+    "--truth", multiple=True, help="CSV with subject_id and the truth, where the cohort lacks it; repeatable."
+)
+@click.option("--out", required=True, help="Folder for report.html, result.json and answers.csv.")
+def trial(protocol: str, model: str, cohorts: tuple[str, ...], truth: tuple[str, ...], out: str) -> None:
+    """Try a model on the people of a protocol and say where it fails."""
+    from vctlib.commands.trial import run_trial
+
+    print(run_trial(protocol, model, cohorts, out, truth))
+
+
 def _interrupt(number: int, frame: object) -> None:
     """End as Ctrl-C does; a second signal must not break the tidying up of the first."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -58,6 +58,7 @@ class Result(BaseModel):
     peak_memory_gb: float
     inputs: dict[str, str]  # path -> SHA-256
     metrics: dict[str, Metric]
+    verdicts: dict[str, str] = {}  # of a trial, by population and arm
 
 
 def metric(value: float | None, unit: str, n: int, ci95: tuple[float, float] | None = None) -> dict:
@@ -119,6 +120,7 @@ def write(
     metrics: Mapping[str, Mapping],
     inputs: Iterable[Path | str] = (),
     wall_seconds: float | None = None,
+    verdicts: Mapping[str, str] | None = None,
 ) -> dict:
     """Validate and write a result file (atomically); returns what was written. Raises InputError."""
     status = _git("status", "--porcelain", "--untracked-files=no")
@@ -137,6 +139,7 @@ def write(
             peak_memory_gb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
             inputs={_portable(Path(item)): sha256(Path(item)) for item in inputs},
             metrics=dict(metrics),
+            verdicts=dict(verdicts or {}),
         ).model_dump()
     except ValidationError as error:
         problem = error.errors()[0]

@@ -5,7 +5,14 @@ import pytest
 from vctlib.errors import InputError
 from vctlib.trial.arms import rebias
 from vctlib.trial.bootstrap import bootstrap_mae
-from vctlib.trial.evaluate import COLUMNS, attribute_frame, degradation, error_tables, evaluate_arms
+from vctlib.trial.evaluate import (
+    COLUMNS,
+    attribute_frame,
+    degradation,
+    error_tables,
+    evaluate_arms,
+    table_of_arms,
+)
 from vctlib.trial.protocol import Protocol
 
 
@@ -137,3 +144,19 @@ def test_attribute_frame_joins_both_populations(predictions, protocol, split):
     frame = attribute_frame(error_tables(predictions, protocol, split), "real")
     assert len(frame) == 120
     assert frame["absolute_error"].to_numpy() == pytest.approx(np.abs(frame["prediction"] - frame["truth"]).to_numpy())
+
+
+def test_without_real_images_an_arm_is_judged_alone_and_few_people_are_counted_only(predictions):
+    rows = predictions[predictions["arm"] == "synthetic"]
+    few = rows[rows["population"] == "ID"].head(6).assign(population="few")  # three people
+    protocol = Protocol(
+        task="body_fat", arms=["synthetic"], populations={"OOD": {}, "few": {}, "nobody": {}}, n_resamples=200
+    )
+    given = pd.concat([rows[rows["population"] == "OOD"], few])
+    with pytest.raises(InputError, match="no row of the nobody population"):
+        error_tables(given, protocol)
+    table = table_of_arms(error_tables(given, protocol, may_lack=True), protocol).set_index("population")
+    assert list(table.index) == ["OOD", "few"]
+    assert table.at["OOD", "verdict"] == "fail" and np.isnan(table.at["OOD", "difference"])
+    assert table.at["few", "n_patients"] == 3 and table.at["few", "verdict"] == "not enough evidence"
+    assert np.isnan(table.at["few", "mae_low"]) and table.at["few", "mae"] > 0

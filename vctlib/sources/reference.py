@@ -6,6 +6,7 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 
 from vctlib.cohort import Cohort
 from vctlib.cohort_config import CohortConfig, ScannerConfig
@@ -16,6 +17,9 @@ from vctlib.sources.phantom.cohort import make_phantom_cohort
 from vctlib.sources.phantom.population import draw_people
 from vctlib.sources.phantom.scan_protocol import ScanProtocol
 from vctlib.sources.phantom.tube_current import TubeCurrent
+from vctlib.sources.split import assign_split
+
+_ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
 
 
 def protocol_of(config: ScannerConfig) -> ScanProtocol:
@@ -94,6 +98,19 @@ def make_more(config: CohortConfig, out: Path, seed: int, *, max_minutes: float 
 
 def _seed_of_more(seed: int) -> int:
     return int(np.random.SeedSequence([seed, crc32(b"more")]).generate_state(1)[0])
+
+
+def taught_attributes(config: CohortConfig, seed: int) -> pd.DataFrame | None:
+    """Attributes of the phantoms that a latent diffusion of this seed has learned from: those of the reference cohort
+    for training, and those beside it. None where the source is no phantom and only the cohort itself could tell.
+
+    Drawn anew in a second, without their bodies; a few of them, whose bodies came out impossible, taught nothing.
+    """
+    if config.source != "phantom":
+        return None
+    reference = draw_people(config.n_people, seed).assign(split=assign_split(config.n_people, config.test_fraction))
+    parts = [reference[reference["split"] == "train"], draw_people(config.n_more, _seed_of_more(seed))]
+    return pd.concat([part[list(_ATTRIBUTE_COLUMNS)] for part in parts if len(part)], ignore_index=True)
 
 
 def make_compared(profile: Profile, out: Path, seed: int, *, max_minutes: float | None = None) -> Cohort:

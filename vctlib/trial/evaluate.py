@@ -8,7 +8,6 @@ import pandas as pd
 from vctlib.errors import InputError
 from vctlib.trial.arms import (
     ARMS,
-    POPULATIONS,
     REAL,
     REAL_WEIGHTED,
     RECONSTRUCTED,
@@ -19,9 +18,9 @@ from vctlib.trial.arms import (
 from vctlib.trial.bootstrap import bootstrap_difference, bootstrap_mae
 from vctlib.trial.checks import listed, require_columns, require_numbers
 from vctlib.trial.protocol import Protocol
-from vctlib.trial.split import ID, OOD, BiasedSplit
+from vctlib.trial.split import ID, MINIMUM_PEOPLE, OOD, BiasedSplit
 from vctlib.trial.statistics import equivalence, paper_z
-from vctlib.trial.verdict import interval_verdict, paper_verdict
+from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE, interval_verdict, paper_verdict
 from vctlib.trial.weighting import weighted_estimate
 
 _TABLE = "the table of predictions"
@@ -38,7 +37,7 @@ def _check(predictions: pd.DataFrame, protocol: Protocol) -> None:
     require_columns(
         predictions, ["population", "arm", "subject_id", protocol.truth_column, protocol.prediction_column], _TABLE
     )
-    for column, known in (("population", POPULATIONS), ("arm", ARMS)):
+    for column, known in (("population", protocol.population_names), ("arm", ARMS)):
         unknown = sorted({str(value) for value in predictions[column]} - set(known))
         if unknown:
             raise InputError(f"column {column} of {_TABLE} holds {listed(unknown)}; it may hold {', '.join(known)}")
@@ -54,19 +53,22 @@ def _check(predictions: pd.DataFrame, protocol: Protocol) -> None:
         )
 
 
-def error_tables(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSplit | None = None) -> ErrorTables:
-    """The rows of every arm of the protocol, with `error` = prediction - truth in percentage points.
+def error_tables(
+    predictions: pd.DataFrame, protocol: Protocol, split: BiasedSplit | None = None, *, may_lack: bool = False
+) -> ErrorTables:
+    """The rows of every arm of the protocol, with `error` = prediction - truth in the task's unit.
 
-    predictions: one row an image with `population` ("ID", "OOD"), `arm`, `subject_id` (the patient, also
+    predictions: one row an image with `population` (one of the protocol's), `arm`, `subject_id` (the patient, also
     for synthetic images) and the protocol's truth and prediction columns. Where the protocol has the re-biased arm and
-    the table has not, `split` culls it from the synthetic rows. Raises InputError for a missing column or arm, an
-    unknown name, doubled real rows, and, naming the subjects, for truths or predictions that are not numbers.
+    the table has not, `split` culls it from the synthetic rows. Raises InputError for a missing column, an
+    unknown name, doubled real rows, and, naming the subjects, for truths or predictions that are not numbers; and for
+    a population or arm without rows, which is left out where the table `may_lack` it.
     """
     _check(predictions, protocol)
     tables = {}
-    for population in POPULATIONS:
+    for population in protocol.population_names:
         rows = predictions[predictions["population"] == population]
-        if rows.empty:
+        if rows.empty and not may_lack:
             raise InputError(f"{_TABLE} has no row of the {population} population")
         for arm in _ORDER:
             if arm not in protocol.arms or arm == REAL_WEIGHTED:
@@ -74,6 +76,8 @@ def error_tables(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSpl
             chosen = rows[rows["arm"] == arm]
             if chosen.empty and arm == SYNTHETIC_REBIASED and split is not None:
                 chosen, _ = rebias(rows[rows["arm"] == SYNTHETIC], split)
+            if chosen.empty and may_lack:
+                continue
             if chosen.empty:
                 raise InputError(f"the protocol asks for the arm {arm}; {_TABLE} has none of it for {population}")
             truth, prediction = (
@@ -102,30 +106,44 @@ def _missing(tables: ErrorTables, population: str, arm: str, protocol: Protocol)
     """Images that the protocol asks for and the table has not: failed generations, or culled bodies."""
     if arm == SYNTHETIC_REBIASED and (population, SYNTHETIC) in tables:
         return len(tables[population, SYNTHETIC]) - len(tables[population, arm])
+    if (population, REAL) not in tables:
+        return 0  # nothing says how many there should be
     draws = protocol.oversampling if arm in (SYNTHETIC, SYNTHETIC_REBIASED) else 1
     return draws * len(tables[population, REAL]) - len(tables[population, arm])
 
 
 def _row(tables: ErrorTables, population: str, arm: str, protocol: Protocol) -> dict:
-    rows, real = tables[population, arm], tables[population, REAL]
+    rows, real = tables[population, arm], tables.get((population, REAL))
     settings = _bootstrap_settings(protocol)
+    if rows["subject_id"].nunique() < MINIMUM_PEOPLE:
+        return _row_of_few(rows, population, arm, protocol)
     mae = bootstrap_mae(rows["error"], rows["subject_id"], **settings)
     row = {
         "task": protocol.task, "population": population, "attribute_distribution": population, "arm": arm,
         "n": mae.n, "n_patients": mae.n_clusters, "n_missing": _missing(tables, population, arm, protocol),
         "mae": mae.value, "mae_low": mae.low, "mae_high": mae.high,
     }  # fmt: skip
-    if arm != REAL:
-        score = paper_z(rows["error"], real["error"], **settings)
+    if arm != REAL and real is not None and real["subject_id"].nunique() >= MINIMUM_PEOPLE:
         difference = bootstrap_difference(
             rows["error"], rows["subject_id"], real["error"], real["subject_id"], **settings
         )
         row |= {
-            "z": score.z, "z_low": score.low, "z_high": score.high, "p": score.p,
             "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
             "p_equivalence": equivalence(difference, protocol.margins.equivalence).p,
         }  # fmt: skip
+        if max(np.ptp(each["error"].abs()) for each in (rows, real)) > 0:
+            score = paper_z(rows["error"], real["error"], **settings)
+            row |= {"z": score.z, "z_low": score.low, "z_high": score.high, "p": score.p}
     return _verdicts(row, protocol)
+
+
+def _row_of_few(rows: pd.DataFrame, population: str, arm: str, protocol: Protocol) -> dict:
+    """Counts and mean of people too few for an interval."""
+    return {
+        "task": protocol.task, "population": population, "attribute_distribution": population, "arm": arm,
+        "n": len(rows), "n_patients": rows["subject_id"].nunique(), "n_missing": 0, "mae": rows["error"].abs().mean(),
+        "verdict_paper": NOT_ENOUGH_EVIDENCE, "verdict": NOT_ENOUGH_EVIDENCE,
+    }  # fmt: skip
 
 
 def _weighted_row(tables: ErrorTables, protocol: Protocol) -> dict:
@@ -148,7 +166,8 @@ def _weighted_row(tables: ErrorTables, protocol: Protocol) -> dict:
 def evaluate_arms(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSplit | None = None) -> pd.DataFrame:
     """The trial's main table, laid out as the paper's Table 1, with verdicts and equivalence beside it.
 
-    Columns: `COLUMNS`; errors, intervals and differences in percentage points, counts of images and patients.
+    Columns: `COLUMNS`; errors, intervals and differences in the task's unit, counts of images and patients. Fewer than
+    `MINIMUM_PEOPLE` people have no interval, and not enough evidence for a verdict.
     mae_*, difference_*: patient-clustered bootstrap; z*, p: the paper's (see `paper_z`); p_equivalence: two one-sided
     tests within the protocol's margin. Arms, inputs and errors as in `error_tables`; the weighted arm also needs the
     attribute columns on the real rows. The order of rows does not matter. Source: killeen2025 Table 1.
@@ -159,7 +178,7 @@ def evaluate_arms(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSp
 def table_of_arms(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
     """`evaluate_arms` for errors that are already gathered."""
     rows = []
-    for population in POPULATIONS:
+    for population in protocol.population_names:
         for arm in _ORDER:
             if (population, arm) in tables:
                 rows.append(_row(tables, population, arm, protocol))
@@ -183,6 +202,7 @@ def degradation(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
 
 
 def attribute_frame(tables: ErrorTables, arm: str) -> pd.DataFrame:
-    """Both populations of one arm in one table, with `absolute_error`: what the bias analysis works on."""
-    frame = pd.concat([tables[population, arm] for population in POPULATIONS], ignore_index=True)
+    """All populations of one arm in one table, with `absolute_error`: what the bias analysis works on."""
+    own = [rows for (_, of_arm), rows in tables.items() if of_arm == arm]
+    frame = pd.concat(own, ignore_index=True)
     return frame.assign(absolute_error=np.abs(frame["error"]))

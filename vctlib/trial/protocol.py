@@ -8,16 +8,33 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vctlib.errors import InputError
-from vctlib.trial.arms import REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED
+from vctlib.trial.arms import POPULATIONS, REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED
+from vctlib.trial.split import TASKS
 from vctlib.trial.verdict import ACCEPTABLE, FAILURE
 
 Arm = Literal[REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED]
+_OF_THE_BOUNDARY = (REAL_WEIGHTED, SYNTHETIC_REBIASED)  # arms that mean nothing without the paper's line
+
+
+def _condition(value: Any) -> list[float] | list[str]:
+    """`[low, high]` as numbers (low included, high not), a word or a list of words as words. Raises ValueError."""
+    values = [value] if isinstance(value, str) else value
+    if isinstance(values, list) and values:
+        if all(isinstance(item, str) for item in values):
+            return values
+        numbers = [item for item in values if isinstance(item, int | float) and not isinstance(item, bool)]
+        if len(numbers) == len(values) == 2 and numbers[0] < numbers[1]:
+            return [float(number) for number in numbers]
+    raise ValueError(f"{value!r} is neither [from, up to] with two rising numbers nor a word or a list of words")
+
+
+Condition = Annotated[Any, AfterValidator(_condition)]
 
 
 class _Strict(BaseModel):
@@ -25,18 +42,20 @@ class _Strict(BaseModel):
 
 
 class Margins(_Strict):
-    """Limits of the mean absolute error, in percentage points."""
+    """Limits of the mean absolute error, in the unit of the task: percentage points for body fat and muscle."""
 
     acceptable: float = Field(ACCEPTABLE, gt=0)  # success below
     failure: float = Field(FAILURE, gt=0)  # failure above
     # Two arms are equivalent where they differ by less; by default what separates success from failure, so that an
     # equivalent arm cannot turn the one into the other.
-    equivalence: float = Field(FAILURE - ACCEPTABLE, gt=0)
+    equivalence: float = Field(default_factory=lambda given: given.get("failure", 0) - given.get("acceptable", 0))
 
     @model_validator(mode="after")
     def _ordered(self) -> "Margins":
         if self.acceptable > self.failure:
             raise ValueError(f"acceptable ({self.acceptable:g}) is above failure ({self.failure:g})")
+        if self.equivalence <= 0:
+            raise ValueError(f"equivalence is {self.equivalence:g}; two arms differ by something, so give more than 0")
         return self
 
 
@@ -49,15 +68,29 @@ class People(_Strict):
 
 
 class Protocol(_Strict):
-    """What a trial asks, of whom, and how it will be judged. Defaults are the paper's where it states one."""
+    """What a trial asks, of whom, and how it will be judged. Defaults are the paper's where it states one.
+
+    A task of the paper's brings its words and its unit; any other names its own, with its margins and truth. Without
+    `populations` they are the paper's two, on both sides of a line (`split`); else each is named and told by columns of
+    the people: `elderly: {age_years: [65, 100], sex: female}`. One without conditions holds everybody.
+    """
 
     question: str = "Does the virtual trial foretell the model's error on a shifted population?"
-    task: Literal["body_fat", "muscle"]
+    task: str = Field(min_length=1)
+    label: str = ""  # the task in words
+    unit: str = ""  # of truth, prediction and margins
     truth_column: str = "truth"
     prediction_column: str = "prediction"
+    estimand: str = "mean absolute error over the people of a population, each with the same weight"
     margins: Margins = Margins()
+    populations: dict[str, dict[str, Condition]] = Field(default_factory=dict)
     arms: list[Arm] = Field(
-        default_factory=lambda: [REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED], min_length=1
+        default_factory=lambda given: [
+            arm
+            for arm in (REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED)
+            if not given.get("populations") or arm not in _OF_THE_BOUNDARY
+        ],
+        min_length=1,
     )
     people: People = People()
     oversampling: int = Field(2, ge=1)  # synthetic images a patient; killeen2025 section 1.5.1
@@ -65,14 +98,49 @@ class Protocol(_Strict):
     level: float = Field(0.95, gt=0.5, lt=1)  # of the intervals
     seed: int = Field(0, ge=0)
     id_share: float = Field(0.5, gt=0, lt=1)  # share of people on the in-distribution side of the boundary
+    seconds_a_body: float = Field(60.0, gt=0)  # after which a model that is run has no answer
+    most_unanswered: float = Field(0.05, ge=0, lt=1)  # share of images, above which there is no verdict
+
+    @model_validator(mode="after")
+    def _task_is_told(self) -> "Protocol":
+        if self.task not in TASKS:
+            absent = [name for name in ("unit", "margins", "truth_column") if name not in self.model_fields_set]
+            if absent:
+                known = " or ".join(TASKS)
+                raise ValueError(f"task {self.task} is not {known}, so the protocol must also give {', '.join(absent)}")
+            if not self.populations:
+                raise ValueError(
+                    f"task {self.task} has no boundary of the paper's, so the protocol must give populations"
+                )
+        return self
 
     @model_validator(mode="after")
     def _arms_make_sense(self) -> "Protocol":
-        if REAL not in self.arms:
-            raise ValueError("arms must hold real; every other arm is compared with it")
+        if not {REAL, SYNTHETIC} & set(self.arms):
+            raise ValueError("arms must hold real or synthetic")
         if len(set(self.arms)) < len(self.arms):
             raise ValueError("arms names one arm twice")
+        if REAL not in self.arms and set(self.arms) & set(_OF_THE_BOUNDARY):
+            raise ValueError(f"arms {' and '.join(_OF_THE_BOUNDARY)} need the arm real")
+        if self.populations and set(self.arms) & set(_OF_THE_BOUNDARY):
+            raise ValueError(
+                f"arms {' and '.join(_OF_THE_BOUNDARY)} belong to the paper's boundary; leave populations out"
+            )
         return self
+
+    @property
+    def population_names(self) -> tuple[str, ...]:
+        return tuple(self.populations) or POPULATIONS
+
+    @property
+    def words(self) -> str:
+        """The task, for people."""
+        return self.label or (TASKS[self.task].label if self.task in TASKS else self.task)
+
+    @property
+    def symbol(self) -> str:
+        """The unit of errors."""
+        return self.unit or "pp"
 
     def canonical(self) -> str:
         """The whole content, defaults filled in, as JSON with sorted keys; equal for equal protocols."""

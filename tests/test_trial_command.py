@@ -1,0 +1,257 @@
+"""`vct trial`: anybody's model, good or bad, ends in a report."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vctlib import results
+from vctlib.cohort import CohortInfo, CohortWriter
+from vctlib.commands.model_process import ModelProcess, load_model
+from vctlib.commands.trial import run_trial
+from vctlib.errors import InputError
+
+N = 24  # people; the young half are right for all models here, the old half harder
+PROTOCOL = """
+task: body_fat
+truth_column: fat_percent
+populations: {young: {age_years: [0, 50]}, old: {age_years: [50, 100]}, unborn: {age_years: [-1, 0]}}
+arms: [synthetic]
+n_resamples: 200
+seconds_a_body: 3.0
+"""
+MODELS = """
+import os
+import time
+
+import numpy as np
+
+
+def good(hu, affine):
+    return float(hu[0, 0, 0])  # the truth of these people
+
+
+def off_where_old(hu, affine):
+    return np.array([[hu[0, 0, 0] + 6.0 * (hu[1, 0, 0] >= 50)]])
+
+
+def fraction(hu, affine):
+    return hu[0, 0, 0] / 100
+
+
+def constant(hu, affine):
+    return 30
+
+
+def troubled(hu, affine):
+    number = int(hu[2, 0, 0])
+    if number == 0:
+        return float("nan")
+    if number == 1:
+        raise ValueError("no liver\\nhere")
+    if number == 2:
+        time.sleep(60)
+    if number == 3:
+        os._exit(9)
+    if number == 4:
+        return [1.0, 2.0]
+    if number == 5:
+        return "thirty"
+    return good(hu, affine)
+
+
+def nothing(hu, affine):
+    raise RuntimeError("always")
+
+
+not_a_function = 3
+"""
+
+
+def make_cohort(path, kind="synthetic", draws=1, columns=()):
+    about = {"name": kind, "kind": kind, "labels": None, "source": "blocks", "code_version": "0", "seed": 0}
+    writer = CohortWriter(path, CohortInfo(spacing_mm=(8, 8, 8), grid=(4, 4, 4), **about))
+    ids = []
+    for number in range(N):
+        for draw in range(draws):
+            hu = np.zeros((4, 4, 4), np.int16)
+            truth, age = 20 + number, 30.0 if number < N // 2 else 60.0
+            hu[0, 0, 0], hu[1, 0, 0], hu[2, 0, 0] = truth, age, number
+            row = {"sex": ("female", "male")[number % 2], "age_years": age, "height_cm": 170.0}
+            row |= {"weight_kg": 60.0 + number, "split": "test", "fat_percent": float(truth)}
+            row |= {"flag": "extrapolation" if number == 0 else "known"} if kind == "synthetic" else {}
+            row |= {"reference_id": f"P{number}"} if kind == "synthetic" else {}
+            ids.append(f"P{number}-s{draw}" if kind == "synthetic" else f"P{number}")
+            writer.add(ids[-1], row, hu, None, np.eye(4))
+    return writer.finish(ids).path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trial")
+    (folder / "models.py").write_text(MODELS)
+    (folder / "protocol.yaml").write_text(PROTOCOL)
+    make_cohort(folder / "cohort")
+    return folder
+
+
+@pytest.fixture
+def trial(place, tmp_path):
+    def run(model, protocol=None, cohorts=("cohort",), truth=()):
+        if protocol is not None:
+            (tmp_path / "protocol.yaml").write_text(protocol)
+        path = tmp_path / "protocol.yaml" if protocol is not None else place / "protocol.yaml"
+        name = f"{place / 'models.py'}:{model}"
+        page = run_trial(str(path), name, [str(place / each) for each in cohorts], str(tmp_path / "out"), truth)
+        return page.read_text(), results.read(tmp_path / "out" / "result.json")
+
+    return run
+
+
+def test_it_tells_where_a_model_fails(trial, tmp_path, capsys):
+    page, result = trial("off_where_old")
+    assert result.verdicts == {"young_synthetic": "pass", "old_synthetic": "fail"}
+    assert result.metrics["young_synthetic_mae"].value == 0 and result.metrics["old_synthetic_mae"].value == 6
+    told = capsys.readouterr().out
+    assert "synthetic images say fail: MAE 6.00 pp" in told and "On the population unborn: not enough evidence" in told
+    assert (
+        page.index("<h2>Verdict</h2>") < page.index("<h2>Why") < page.index("Subgroups") < page.index("Protocol</h2>")
+    )
+    assert "unborn: 0 people" in page and page.count("<svg") == 2 and "Whom the generator knows" in page
+    answers = pd.read_csv(tmp_path / "out" / "answers.csv")
+    assert len(answers) == N and (answers["prediction"] - answers["fat_percent"]).tolist() == [0.0] * 12 + [6.0] * 12
+
+
+def test_trouble_is_counted_and_ends_nothing(trial):
+    page, result = trial("troubled", PROTOCOL + "most_unanswered: 0.6\n")
+    for problem in (
+        "answered with NaN",
+        "raised ValueError: no liver here",
+        "no answer after 3 s",
+        "its process ended (exit code 9)",
+        "answered with 2 numbers in place of one",
+        "answered with str in place of a number",
+    ):
+        assert f"1 of 24 synthetic images: {problem}" in page
+    assert result.metrics["young_synthetic_mae"].n == 6 and result.verdicts["young_synthetic"] == "pass"
+
+
+def test_no_verdict_where_many_have_no_answer(trial):
+    page, result = trial("troubled")
+    assert result.verdicts == {"young_synthetic": "not enough evidence", "old_synthetic": "pass"}
+    assert "50% of 12 images have no answer" in page
+
+
+def test_a_model_that_never_answers_still_has_a_report(trial):
+    page, result = trial("nothing")
+    assert result.verdicts == {} and "no answer to any of the 24 images" in page
+    assert "24 of 24 synthetic images: raised RuntimeError: always (first: P0-s0)" in page
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [("fraction", "such as a fraction in place of percent"), ("constant", "same answer, 30, to all")],
+)
+def test_answers_that_cannot_be_meant_so_are_said_first(trial, model, words):
+    page, _ = trial(model)
+    assert page.index("Read this first") < page.index(words) < page.index("<h2>Why")
+
+
+def test_real_images_beside_give_differences(trial, place):
+    make_cohort(place / "real", "reference")
+    _, result = trial("off_where_old", PROTOCOL.replace("[synthetic]", "[real, synthetic]"), cohorts=("cohort", "real"))
+    assert result.verdicts["old_real"] == "fail" and result.metrics["old_synthetic_difference"].value == 0
+    assert result.metrics["old_synthetic_p_equivalence"].value < 0.05
+
+
+def test_an_interrupted_trial_asks_only_the_rest(trial, tmp_path):
+    trial("good")
+    row = tmp_path / "out" / "rows" / "synthetic" / "P3-s0.json"
+    row.write_text(json.dumps({"value": 99.0, "problem": "", "seconds": 0.0}))
+    assert trial("good")[1].metrics["young_synthetic_mae"].value == pytest.approx((99 - 23) / 12)
+    assert trial("constant")[1].metrics["young_synthetic_mae"].value == pytest.approx(5.0, abs=1)  # another model
+
+
+def test_truth_may_come_from_another_table(trial, tmp_path):
+    truth = pd.DataFrame({"subject_id": [f"P{n}-s0" for n in range(N)], "other": [20.0 + n for n in range(N)]})
+    truth.loc[2, "other"] = np.nan
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    protocol = PROTOCOL.replace("fat_percent", "other")
+    page, result = trial("good", protocol + "most_unanswered: 0.2\n", truth=[str(tmp_path / "truth.csv")])
+    assert result.metrics["young_synthetic_mae"].n == 11 and "1 of 24 synthetic images: no other" in page
+    with pytest.raises(InputError, match="no column other; it has .*--truth"):
+        trial("good", protocol)
+    with pytest.raises(InputError, match="no such file"):
+        trial("good", protocol, truth=["absent.csv"])
+
+
+@pytest.mark.parametrize(
+    ("change", "cohorts", "words"),
+    [
+        ({"[synthetic]": "[real, synthetic]"}, ("cohort",), "asks for the arm real: give a reference cohort"),
+        ({}, ("cohort", "cohort"), "both synthetic cohorts"),
+        ({"[0, 50]": "[90, 99]", "[50, 100]": "[99, 100]"}, ("cohort",), "nobody of these cohorts is in young, old"),
+        ({"age_years: [0, 50]": "shoe: [0, 50]"}, ("cohort",), "no column shoe"),
+    ],
+)
+def test_what_cannot_be_tried_is_said_in_one_line(trial, change, cohorts, words):
+    protocol = PROTOCOL
+    for old, new in change.items():
+        protocol = protocol.replace(old, new)
+    with pytest.raises(InputError, match=words) as caught:
+        trial("good", protocol, cohorts)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent", "has no function absent"),
+        ("not_a_function", "has no function not_a_function"),
+    ],
+)
+def test_a_model_that_is_not_there_is_named(trial, name, words):
+    with pytest.raises(InputError, match=words):
+        trial(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_colon", "write package.module:function"),
+        ("no.such.package:predict", "cannot be imported .ModuleNotFoundError"),
+        ("absent.py:predict", "no file absent.py"),
+        ("absent.onnx", "no such file"),
+    ],
+)
+def test_a_wrong_name_says_how_to_write_it(name, words):
+    with pytest.raises(InputError, match=words):
+        load_model(name)
+
+
+def onnx_model(path, shape):
+    """A graph that answers with the mean of its input."""
+    from onnx import TensorProto, helper, save
+
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
+    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, None)
+    node = helper.make_node("ReduceMean", ["image"], ["answer"], keepdims=0)
+    graph = helper.make_graph([node], "mean", [image], [answer])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+
+
+def test_an_onnx_file_is_a_model(place, tmp_path):
+    onnx_model(tmp_path / "mean.onnx", [1, 1, "x", "y", "z"])
+    with ModelProcess(str(tmp_path / "mean.onnx"), 30.0) as process:
+        answer = process.answer(place / "cohort" / "ct" / "P5-s0.nii.gz")
+        assert answer.value == pytest.approx((25 + 30 + 5) / 64) and answer.problem == ""
+        damaged = tmp_path / "P0.nii.gz"
+        damaged.write_bytes(b"not a volume")
+        assert "could not be read" in process.answer(damaged).problem
+    onnx_model(tmp_path / "flat.onnx", [1, 3])
+    with pytest.raises(InputError, match="needs one input, tensor.float. of shape .1, 1, x, y, z.; it has image"):
+        load_model(str(tmp_path / "flat.onnx"))
+    (tmp_path / "broken.onnx").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="not a readable ONNX model"):
+        load_model(str(tmp_path / "broken.onnx"))
