@@ -37,6 +37,7 @@ def study(out, micro_profile, micro_shop, tiny_people, monkeypatch):
         path = ROOT / "notebooks" / f"{name}.ipynb"
         cells = read_cells(path)
         given = {"reference": str(tiny_people.path), "models": str(micro_shop[0].models)} | given
+        given = {name: value for name, value in given.items() if value is not None}
         given |= {"profile": str(profile), "out": str(out)}
         values = check_parameters(path, declared_parameters(path, cells), given)
         names = {"__name__": name}
@@ -130,3 +131,16 @@ def test_every_part_is_taken_out_of_the_same_people(study, out, halved):
 def test_too_few_people_for_a_distance_are_told_before_anything_is_trained(study):
     with pytest.raises(InputError, match="2 people of the test split are too few for a distance; take 4 or more"):
         study("20_ablate_realism", n_people=2)
+
+
+def test_somebody_elses_model_is_tried_without_a_reference_cohort(study, out):
+    people = out / "people.csv"
+    rows = [f"E{n},{('female', 'male')[n % 2]},{30 + n},165,{60 + 30 * (n % 4 > 1)}" for n in range(12)]
+    people.write_text("\n".join(["subject_id,sex,age_years,height_cm,weight_kg", *rows]) + "\n")
+    names, metrics = study("22_try_a_model", people=str(people), reference=None)
+    assert metrics["people"].value == 12 and set(names["judged"].verdicts) == {
+        "usual_weight_synthetic",
+        "obese_synthetic",
+    }
+    assert metrics["obese_synthetic_mae"].n == 6 and "<h2>Verdict</h2>" in (out / "trial" / "report.html").read_text()
+    assert (out / "figures" / "22_subgroups.svg").is_file() and (out / "tables" / "try_populations.csv").is_file()

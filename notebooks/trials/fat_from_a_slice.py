@@ -1,7 +1,7 @@
 """An example of a model to be tried: body fat (percent of mass) from one coronal slice, by counting voxels.
 
-It needs NumPy alone. The line from the share of fat to percent of mass was fitted to 100 reference phantoms of the profile
-`laptop` with a BMI under 27.5, as somebody might who never saw people with obesity.
+It needs NumPy alone. The line from the share of fat to percent of mass was fitted to 100 reference phantoms of the
+profile `laptop` with a BMI under 27.5, as somebody might who never saw people with obesity.
 """
 
 import numpy as np

@@ -16,14 +16,16 @@ from vctlib.trial.html import report_page
 from vctlib.trial.populations import Members
 from vctlib.trial.protocol import Protocol
 from vctlib.trial.report import trial_report
-from vctlib.trial.subgroups import subgroup_table
+from vctlib.trial.subgroups import COLUMNS, subgroup_table
 
 _FEWEST_FOR_DRIVERS = 30  # people, below which a forest of eight attributes finds nothing
+_NO_SUBGROUPS = pd.DataFrame(columns=[*COLUMNS, "arm"])
 FLAGS = ("known", "unseen", "extrapolation")
 
 
 def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str) -> Path:
-    """Write `report.html` and the tables of arms and subgroups, print the verdicts, return the page's path."""
+    """Write `report.html`, its text as `report.md`, and the tables of arms and subgroups; print the verdicts; return
+    the path of the page."""
     set_style()
     arms = [arm for arm in (REAL, SYNTHETIC) if any(of_arm == arm for _, of_arm in judged.tables)]
     frames = {arm: _every_image_once(attribute_frame(judged.tables, arm)) for arm in arms}
@@ -64,11 +66,11 @@ def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str
     footer = (
         f"Model {model}. vctlib {__version__}, {hardware()}. All figures are those of result.json beside this page."
     )
+    write_text(place / "report.md", markdown)
     write_text(place / "report.html", report_page(markdown, figures, footer))
     write_text(place / "arms.csv", judged.table.to_csv(index=False))
-    if subgroups:
-        parts = [table.assign(arm=arm) for arm, table in subgroups.items()]
-        write_text(place / "subgroups.csv", pd.concat(parts).to_csv(index=False))
+    parts = [table.assign(arm=arm) for arm, table in subgroups.items()]
+    write_text(place / "subgroups.csv", (pd.concat(parts) if parts else _NO_SUBGROUPS).to_csv(index=False))
     print(markdown.split("## Verdict\n\n", 1)[1].split("\n\nMAE is", 1)[0].replace("*", ""))
     return place / "report.html"
 
