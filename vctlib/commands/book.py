@@ -1,5 +1,6 @@
 """`vct book` builds the book, `vct freeze` puts a run's notebooks and results into it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -107,6 +108,9 @@ def stage(book: Path, run: Path, frozen: bool) -> Path:
         for page in [staged / "_toc.yml", *staged.rglob("*.md")]:
             renamed = _PROFILE_IN_PAGE.sub(lambda m: f"{m[1]}/{name}/" if m[2] == shown else m[0], page.read_text())
             page.write_text(renamed)
+    back = f"literalinclude}} {os.path.relpath(book.parent, staged)}/"  # to files that the pages show as they are
+    for page in staged.glob("*.md"):
+        page.write_text(page.read_text().replace("literalinclude} ../", back))
     _leave_out_absent(staged / "_toc.yml")
     return staged
 

@@ -65,9 +65,12 @@ class SliceObjective:
 
 
 def train_slice_regressor(
-    profile: Profile, people: Cohort, target: pd.Series, folder: Path, *, name: str, seed: int
+    profile: Profile, people: Cohort, target: pd.Series, folder: Path, *, name: str, seed: int, tag: str | None = None
 ) -> tuple[nn.Module, TrainingSummary]:
-    """A regressor of `target` (indexed by subject_id, its own unit) from the CTs of `people`."""
+    """A regressor of `target` (indexed by subject_id, its own unit) from the CTs of `people`.
+
+    Their CTs are laid out in a cache of that `tag`, by default the `name`; trainings with one tag take turns in it.
+    """
     config = profile.slice_regressor
     identity = [config.model_dump(mode="json"), seed, people.subjects, target.loc[people.subjects].tolist()]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
@@ -75,7 +78,7 @@ def train_slice_regressor(
     network = build("slice_regressor", profile).to(device())
     values = target.loc[people.subjects].to_numpy(float)
     network.set_target_statistics(float(values.mean()), float(values.std()))
-    arrays = BodyArrays(people, folder / "cache", tag=f"_{name}")
+    arrays = BodyArrays(people, folder / "cache", tag=f"_{tag or name}")
     steps = config.epochs * -(-len(people) // config.batch_size)
     optimization = Optimization(
         steps=steps, batch_size=min(config.batch_size, len(people)), learning_rate=config.learning_rate, decay="step"

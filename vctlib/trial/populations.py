@@ -1,5 +1,6 @@
 """Who belongs to which population of a protocol, told by columns of the people and never by errors."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -28,19 +29,16 @@ def with_bmi(people: pd.DataFrame) -> pd.DataFrame:
     return people.assign(bmi=people["weight_kg"] / (people["height_cm"] / 100) ** 2)
 
 
-def members(people: pd.DataFrame, protocol: Protocol) -> Members:
-    """The people of each population of the protocol.
+def select(people: pd.DataFrame, populations: Mapping[str, Mapping]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Subject ids of each population, and notes on whom it lacks.
 
     people: indexed by subject_id, one row a person. Conditions are met where a number lies in [low, high) or a word is
-    one of those listed; whoever lacks a value belongs to no population that asks for it. Without populations in the
-    protocol, the paper's boundary draws the two from the people of split "test". Raises InputError for a column that
-    is absent, or numbers asked of words.
+    one of those listed; whoever lacks a value belongs to no population that asks for it, and no condition holds
+    everybody. Raises InputError for a column that is absent, or numbers asked of words.
     """
-    if not protocol.populations:
-        return _by_the_boundary(people, protocol)
     people = with_bmi(people)
     found, notes = {}, []
-    for name, conditions in protocol.populations.items():
+    for name, conditions in populations.items():
         require_columns(people, conditions, _PEOPLE)
         inside, unknown = np.ones(len(people), bool), np.zeros(len(people), bool)
         for column, condition in conditions.items():
@@ -51,10 +49,21 @@ def members(people: pd.DataFrame, protocol: Protocol) -> Members:
             notes.append(f"{name}: {unknown.sum()} people lack {' or '.join(conditions)} and are not counted in")
         if len(found[name]) < MINIMUM_PEOPLE:
             notes.append(f"{name}: {len(found[name])} people; {MINIMUM_PEOPLE} are needed for an interval")
+    return found, notes
+
+
+def members(people: pd.DataFrame, protocol: Protocol) -> Members:
+    """The people of each population of the protocol, as `select` finds them; without populations in the protocol, the
+    paper's boundary draws the two from the people of split "test"."""
+    if not protocol.populations:
+        return _by_the_boundary(people, protocol)
+    found, notes = select(people, protocol.populations)
     return Members(found, tuple(notes))
 
 
-def _meets(values: pd.Series, condition: list, population: str) -> np.ndarray:
+def _meets(values: pd.Series, condition: list | str, population: str) -> np.ndarray:
+    if isinstance(condition, str):
+        return (values == condition).to_numpy()
     if isinstance(condition[0], str):
         return values.isin(condition).to_numpy()
     numbers = pd.to_numeric(values, errors="coerce")

@@ -1,0 +1,87 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from vctlib.errors import InputError
+from vctlib.trial.verdict_agreement import Limits, agreement, agreement_by_size, cell_table
+
+LIMITS = {"fat": Limits(2.0, 3.0), "liver": Limits(100.0, 150.0)}
+PEOPLE = [f"p{number:02d}" for number in range(40)]
+POPULATIONS = {"all": PEOPLE, "first": PEOPLE[:20]}
+
+
+def predictions_of(mae: dict[tuple[str, str], float], spread: float = 0.1) -> pd.DataFrame:
+    """(model, arm) -> absolute error of everybody, give or take a share; models beginning with L are of the liver."""
+    rng, parts = np.random.default_rng(0), []
+    for (model, arm), size in mae.items():
+        sign = np.where(np.arange(len(PEOPLE)) % 2, 1, -1)
+        error = sign * size * (1 + spread * rng.uniform(-1, 1, len(PEOPLE)))
+        own = pd.DataFrame({"subject_id": PEOPLE, "truth": 50.0, "prediction": 50.0 + error})
+        parts.append(own.assign(model=model, arm=arm, task="liver" if model[0] == "L" else "fat"))
+    return pd.concat(parts, ignore_index=True)
+
+
+MAE = {
+    ("good", "real"): 1.0, ("good", "synthetic"): 1.1,  # pass, pass
+    ("bad", "real"): 5.0, ("bad", "synthetic"): 4.8,  # fail, fail
+    ("alarm", "real"): 1.5, ("alarm", "synthetic"): 4.0,  # pass, fail
+    ("Lmiss", "real"): 400.0, ("Lmiss", "synthetic"): 50.0,  # fail, pass
+    ("Lopen", "real"): 60.0, ("Lopen", "synthetic"): 120.0,  # pass, between
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return cell_table(predictions_of(MAE), POPULATIONS, LIMITS, n_resamples=200)
+
+
+def test_every_model_is_judged_on_every_population_by_the_limits_of_its_task(cells):
+    assert len(cells) == 10 and cells["n_real"].tolist() == [40, 20] * 5
+    found = cells[cells["population"] == "all"].set_index("model")
+    assert found["verdict_real"].to_dict() == dict(good="pass", bad="fail", alarm="pass", Lmiss="fail", Lopen="pass")
+    assert found["verdict_synthetic"].tolist() == ["pass", "fail", "fail", "pass", "between the limits"]
+    assert found.loc["bad", "mae_real"] == pytest.approx(5.0, rel=0.05)
+
+
+def test_agreement_counts_by_hand(cells):
+    table = agreement(cells, LIMITS).set_index("measure")
+    assert table["value"].drop("rank correlation").to_dict() == {
+        "same verdict": 0.4, "same verdict by the mean": 0.4, "false alarm": pytest.approx(2 / 6), "miss": 0.5,
+        "open": 0.2,
+    }  # fmt: skip
+    assert table["n"].to_dict() == {
+        "same verdict": 10, "same verdict by the mean": 10, "false alarm": 6, "miss": 4, "open": 10,
+        "rank correlation": 10,
+    }  # fmt: skip
+    # Clopper and Pearson for 4 of 10, from their tables
+    assert (table.at["same verdict", "low"], table.at["same verdict", "high"]) == pytest.approx(
+        (0.1216, 0.7376), abs=1e-4
+    )
+
+
+def test_ranks_are_of_errors_as_multiples_of_the_acceptable_one():
+    order = {("a", 1.0), ("b", 2.5), ("Lc", 150.0), ("Ld", 300.0)}  # 0.5, 1.25, 1.5 and 3 times
+    mae = {
+        (model, arm): size * (1.3 if arm == "synthetic" else 1)
+        for model, size in order
+        for arm in ("real", "synthetic")
+    }
+    found = cell_table(predictions_of(mae, spread=0), {"all": PEOPLE}, LIMITS, n_resamples=100)
+    table = agreement(found, LIMITS).set_index("measure")
+    assert table.at["rank correlation", "value"] == pytest.approx(1.0)
+
+
+def test_fewer_synthetic_people_leave_more_open(cells):
+    mae = {("good", "real"): 1.0, ("good", "synthetic"): 1.4}
+    wide = predictions_of(mae, spread=1.0)
+    own = cell_table(wide, {"all": PEOPLE}, LIMITS, n_resamples=200)
+    table = agreement_by_size(wide, {"all": PEOPLE}, LIMITS, own, [5, 40], n_draws=20, n_resamples=200)
+    open_share = table[table["measure"] == "open"].set_index("size")["value"]
+    assert open_share[5] > open_share[40] == 0
+    same = table[table["measure"] == "same verdict"].set_index("size")
+    assert same.at[40, "value"] == 1.0 and same.at[40, "n"] == 20
+
+
+def test_a_cell_of_too_few_people_is_named():
+    with pytest.raises(InputError, match="good, few: 3 real people; 5 are needed"):
+        cell_table(predictions_of(MAE), {"few": PEOPLE[:3]}, LIMITS, n_resamples=100)
