@@ -1,8 +1,16 @@
+import re
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from vctlib.trial.bias import correlation_table, error_drivers
-from vctlib.trial.evaluate import attribute_frame, degradation, error_tables, table_of_arms
-from vctlib.trial.report import markdown_table, trial_report
+from vctlib.trial.culling import culling_curve
+from vctlib.trial.evaluate import attribute_frame, degradation, error_tables, evaluate_arms, table_of_arms
+from vctlib.trial.likeness import likeness
+from vctlib.trial.protocol import Protocol
+from vctlib.trial.report import trial_report
+from vctlib.trial.report_sections import markdown_table
 from vctlib.trial.split import draw_populations
 
 
@@ -73,3 +81,31 @@ def test_tables_are_well_formed(page):
     for block in blocks:
         assert len({line.count("|") for line in block}) == 1
     assert markdown_table(["a|b"], [["1"]]).splitlines()[0] == "| a\\|b |"
+
+
+def test_every_strength_of_culling_and_the_likeness_of_errors_are_told(predictions, protocol, split):
+    tables = error_tables(predictions, protocol, split)
+    report = trial_report(
+        table_of_arms(tables, protocol),
+        protocol,
+        likeness=likeness(tables),
+        culling=culling_curve(tables, split, protocol, [-float("inf"), 0.0]),
+    )
+    assert "| ID | all | 0% | 120 |" in report and "| OOD | +0 |" in report
+    assert report.count("| Reconstructed | 0.") >= 1 and "| 60 |" in report  # pairs
+    assert "heaviest tenth of them carry" in report
+
+
+def test_an_open_verdict_says_how_many_people_would_settle_it():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"subject_id": [f"p{n}" for n in range(20)], "truth": 30.0, "population": "old_men"})
+    rows["prediction"] = 30 + rng.normal(0, 1, 20).round(3) * 2.6
+    protocol = Protocol(task="body_fat", arms=["synthetic"], populations={"old_men": {}}, n_resamples=500)
+    table = evaluate_arms(rows.assign(arm="synthetic"), protocol)
+    mae, low, high = table.loc[0, ["mae", "mae_low", "mae_high"]]
+    wanted = 20 * ((high - low) / 2 / abs(mae - 2)) ** 2
+    report = trial_report(table, protocol)
+    assert table.at[0, "verdict"] == "not enough evidence"
+    (told,) = re.findall(r"about (\d+) people would settle it", report)
+    assert wanted <= int(told) <= 1.1 * wanted + 1
+    assert "population *old men*" in report and "No real images stand beside" in report and "| Z |" not in report

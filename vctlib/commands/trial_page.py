@@ -11,8 +11,10 @@ from vctlib.plots.trial_report import errors_over_attributes, intervals_on_limit
 from vctlib.results import hardware
 from vctlib.trial.arms import ARM_LABELS, REAL, SYNTHETIC
 from vctlib.trial.bias import FEATURES, ErrorDrivers, error_drivers
+from vctlib.trial.culling import culling_curve
 from vctlib.trial.evaluate import attribute_frame, degradation
 from vctlib.trial.html import report_page
+from vctlib.trial.likeness import likeness
 from vctlib.trial.populations import Members
 from vctlib.trial.protocol import Protocol
 from vctlib.trial.report import trial_report
@@ -40,6 +42,8 @@ def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str
         left_out=judged.left_out,
         subgroups=subgroups,
         coverage=_coverage(judged.images, who),
+        likeness=likeness(judged.tables),
+        culling=None if who.split is None else culling_curve(judged.tables, who.split, protocol),
     )
     limits = {"acceptable": protocol.margins.acceptable, "failure": protocol.margins.failure, "unit": protocol.symbol}
     figures = {}

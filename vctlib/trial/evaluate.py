@@ -29,7 +29,8 @@ ErrorTables = Mapping[tuple[str, str], pd.DataFrame]  # (population, arm) -> row
 
 COLUMNS = (
     "task population attribute_distribution arm n n_patients n_missing mae mae_low mae_high z z_low z_high p "
-    "difference difference_low difference_high p_equivalence effective_sample_size verdict_paper verdict"
+    "difference difference_low difference_high p_equivalence effective_sample_size accuracy heaviest_tenth "
+    "verdict_paper verdict"
 ).split()
 
 
@@ -158,7 +159,8 @@ def _weighted_row(tables: ErrorTables, protocol: Protocol) -> dict:
         "task": protocol.task, "population": OOD, "attribute_distribution": ID, "arm": REAL_WEIGHTED,
         "n": mae.n, "n_patients": mae.n_clusters, "n_missing": 0,
         "mae": mae.value, "mae_low": mae.low, "mae_high": mae.high,
-        "effective_sample_size": forecast.effective_sample_size,
+        "effective_sample_size": forecast.effective_sample_size, "accuracy": forecast.accuracy,
+        "heaviest_tenth": forecast.heaviest_tenth,
     }  # fmt: skip
     return _verdicts(row, protocol)
 

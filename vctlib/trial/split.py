@@ -73,11 +73,18 @@ class BiasedSplit:
 
     def assign(self, frame: pd.DataFrame) -> np.ndarray:
         """ "ID" or "OOD" for every row, shape (rows,). Raises InputError for a missing column or measurement."""
+        below = self._below_by(frame) >= 0
+        return np.where(below == (self.side == "below"), ID, OOD)
+
+    def distance(self, frame: pd.DataFrame) -> np.ndarray:
+        """How deep every row lies on the ID side, in points of the other tissue; negative: on the OOD side."""
+        return self._below_by(frame) if self.side == "below" else -self._below_by(frame)
+
+    def _below_by(self, frame: pd.DataFrame) -> np.ndarray:
         require_columns(frame, [self.volume_column, self.other_column], "the table of people")
         volume = require_numbers(frame, self.volume_column, "the table of people")
         other = require_numbers(frame, self.other_column, "the table of people")
-        below = other <= self.intercept + self.slope * volume
-        return np.where(below == (self.side == "below"), ID, OOD)
+        return self.intercept + self.slope * volume - other
 
 
 def _development(frame: pd.DataFrame, part: str) -> pd.DataFrame:

@@ -27,6 +27,8 @@ class WeightedEstimate:
     accuracy: float  # of the forest on the people it was trained on
     accuracy_out_of_bag: float  # of each tree on the people it did not see
     n_capped: int  # people whom every tree called OOD
+    heaviest_tenth: float  # share of all weight that the heaviest tenth of people carry; 0.1 where all weigh alike
+    largest: float  # weight of the heaviest person, as a multiple of the mean
 
 
 def attribute_categories(frame: pd.DataFrame) -> np.ndarray:
@@ -95,4 +97,6 @@ def weighted_estimate(
         accuracy=float(np.mean((votes > 0.5) == is_ood)),
         accuracy_out_of_bag=float(forest.oob_score_),
         n_capped=int(np.count_nonzero(id_votes == 1)),
+        heaviest_tenth=float(np.sort(weights)[-max(round(weights.size / 10), 1) :].sum() / weights.sum()),
+        largest=float(weights.max() / weights.mean()),
     )
