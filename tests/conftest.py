@@ -149,19 +149,18 @@ BLOCKS = {
 }
 
 
-@pytest.fixture(scope="session")
-def tiny_people(tmp_path_factory, micro_profile):
-    """A reference cohort of six training and two test people made of blocks, some wider than others."""
+def make_block_people(folder, profile, n: int):
+    """A reference cohort of n people made of blocks, some wider than others; every fourth is for testing."""
     import numpy as np
 
     from vctlib.anatomy import TOTAL, ids_of
     from vctlib.cohort import CohortInfo, CohortWriter
 
-    config = micro_profile.cohort
+    config = profile.cohort
     about = {"name": "reference", "kind": "reference", "source": "blocks", "code_version": "0", "seed": 0}
     info = CohortInfo(spacing_mm=config.spacing_mm, grid=config.grid, labels=dict(TOTAL), **about)
-    writer = CohortWriter(tmp_path_factory.mktemp("people") / "reference", info)
-    people = [f"B{number}" for number in range(8)]
+    writer = CohortWriter(folder, info)
+    people = [f"B{number}" for number in range(n)]
     affine = np.diag([*config.spacing_mm, 1.0])
     for number, person in enumerate(people):
         hu, labels = np.full(config.grid, -1000, np.int16), np.zeros(config.grid, np.uint8)
@@ -169,10 +168,16 @@ def tiny_people(tmp_path_factory, micro_profile):
             wider = number % 4 if name == "subcutaneous_fat" else 0
             box = tuple(slice(low - wider * (axis == 0), high) for axis, (low, high) in enumerate(sides))
             hu[box], labels[box] = value, ids_of(TOTAL, name)[0]
-        row = {"sex": ("female", "male")[number % 2], "age_years": 35.0 + 5 * number, "height_cm": 155.0 + 4 * number}
-        row |= {"weight_kg": 55.0 + 8 * (number % 4), "split": "test" if number % 4 == 3 else "train"}
-        writer.add(person, row, hu, labels, affine)
+        row = {"sex": ("female", "male")[number % 2], "age_years": 35.0 + 5 * (number % 8)}
+        row |= {"height_cm": 155.0 + 4 * (number % 8), "weight_kg": 55.0 + 8 * (number % 4)}
+        writer.add(person, row | {"split": "test" if number % 4 == 3 else "train"}, hu, labels, affine)
     return writer.finish(people)
+
+
+@pytest.fixture(scope="session")
+def tiny_people(tmp_path_factory, micro_profile):
+    """Six training and two test people made of blocks."""
+    return make_block_people(tmp_path_factory.mktemp("people") / "reference", micro_profile, 8)
 
 
 @pytest.fixture(scope="session")

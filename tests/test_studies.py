@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.conftest import make_block_people
 from vctlib import results
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.errors import InputError
 from vctlib.metrics.regions import REGIONS
+from vctlib.networks.components import build, release
 from vctlib.parameters import check_parameters, declared_parameters
 from vctlib.run import read_cells
 from vctlib.training.equal_time import standard_configurations
@@ -185,3 +187,32 @@ def test_many_models_are_judged_by_both_arms(study, out, judged_people):
     assert limits.failure == pytest.approx(1.5 * limits.acceptable) and limits.acceptable > 0
     assert metrics["cells"].value == 4 and 0 <= metrics["same_verdict"].value <= 1
     assert (out / "figures" / "23_verdicts.svg").is_file() and (out / "figures" / "23_agreement_by_size.svg").is_file()
+
+
+def test_a_model_is_trained_on_with_people_who_taught_it_nothing(study, out, micro_profile, micro_shop, tmp_path):
+    people = make_block_people(tmp_path / "reference", micro_profile, 32)
+    rng = np.random.default_rng(0)
+    measured = pd.DataFrame({"subject_id": people.subjects, "body_fat_percent_measured": rng.uniform(20, 40, 32)})
+    measured["muscle_percent_measured"] = 75 - measured["body_fat_percent_measured"] + rng.normal(0, 2, 32)
+    measured["body_volume_l_measured"] = 60 + measured["body_fat_percent_measured"] + rng.normal(0, 5, 32)
+    measured.to_csv(tmp_path / "measured.csv", index=False)
+    models = tmp_path / "models"
+    shutil.copytree(micro_shop[0].models, models)
+    (out / "tables").mkdir(exist_ok=True)
+    train, test = (people.subset(split).subjects for split in ("train", "test"))
+    for task in ("body_fat", "muscle"):
+        network = build("slice_regressor", micro_profile)
+        network.set_target_statistics(30.0, 5.0)
+        release(models / f"slice_regressor_{task}.safetensors", f"slice_regressor_{task}", network, micro_profile, {})
+        member = pd.Series("train", train[:6]).to_dict() | dict(zip(test, ["ID", "OOD"] * 4, strict=True))
+        table = pd.DataFrame({"subject_id": list(member), "population": list(member.values())})
+        table.to_csv(out / "tables" / f"populations_{task}.csv", index=False)
+    given = {"reference": str(people.path), "measured": f"{tmp_path}/measured.csv", "models": str(models)}
+    names, metrics = study("24_repair_model", **given, n_people=3, epochs=1)
+    assert not {person for ids in names["beyond"].values() for person in ids} & set(test)
+    assert set(names["synthetic"].table["reference_id"]) == set(names["wanted"].index)
+    table = pd.read_csv(out / "tables" / "repair.csv").set_index(["task", "population", "arm"])
+    assert (table.loc[(slice(None), slice(None), "as it is"), "change"] == 0).all() and len(table) == 16
+    row = table.loc[("body_fat", "OOD", "with synthetic people")]
+    assert row["change"] == pytest.approx(row["value"] - table.at[("body_fat", "OOD", "as it is"), "value"])
+    assert metrics["muscle_ID_trained_on_nobody_new_mae"].n == 4

@@ -7,7 +7,7 @@ import torch
 
 from vctlib.cohort import CohortInfo, CohortWriter
 from vctlib.networks.components import release, restore
-from vctlib.training.slices import SliceObjective, cut_slices, predict, train_slice_regressor
+from vctlib.training.slices import SliceObjective, _Joined, cut_slices, fine_tune, predict, train_slice_regressor
 
 SHAPE = (9, 6, 12)
 
@@ -80,12 +80,16 @@ def uniform_people(tmp_path_factory):
     return writer.finish(values), pd.Series(values)
 
 
-def test_it_learns_density_and_answers_the_same_again(uniform_people, micro_profile, tmp_path):
-    people, density = uniform_people
+@pytest.fixture(scope="module")
+def profile(micro_profile):
     changes = {"image_size": (32, 48), "epochs": 24, "batch_size": 8, "learning_rate": 2e-4}
-    profile = micro_profile.model_copy(
+    return micro_profile.model_copy(
         update={"precision": "no", "slice_regressor": micro_profile.slice_regressor.model_copy(update=changes)}
     )
+
+
+def test_it_learns_density_and_answers_the_same_again(uniform_people, profile, tmp_path):
+    people, density = uniform_people
     target = 30 + 0.05 * density  # percent, say
     network, summary = train_slice_regressor(profile, people, target, tmp_path, name="slice_regressor_t", seed=0)
     assert summary.steps == 48
@@ -99,3 +103,30 @@ def test_it_learns_density_and_answers_the_same_again(uniform_people, micro_prof
     release(tmp_path / "w.safetensors", "slice_regressor_t", network, profile, {})
     restored = restore(tmp_path / "w.safetensors", "slice_regressor_t")[0]
     assert predict(restored, people, profile).equals(answers)
+
+
+def test_joined_arrays_are_each_others_continuation():
+    first, second = np.arange(2 * 24).reshape(2, 2, 3, 4), 100 + np.arange(3 * 24).reshape(3, 2, 3, 4)
+    joined = _Joined([first, second])
+    assert joined.shape == (5, 2, 3, 4) and len(joined) == 5
+    assert np.array_equal(np.stack([joined[i] for i in range(5)]), np.concatenate([first, second]))
+
+
+def test_training_on_reaches_people_whom_it_failed_and_leaves_the_model_as_it_was(uniform_people, profile, tmp_path):
+    people, density = uniform_people
+    target = 30 + 0.05 * density
+    light, dense = people.select(people.subjects[:8]), people.select(people.subjects[8:])
+    before, _ = train_slice_regressor(profile, light, target, tmp_path, name="before", seed=0)
+    kept = {name: tensor.clone() for name, tensor in before.state_dict().items()}
+
+    def error(network):
+        return (predict(network, dense, profile) - target.loc[dense.subjects]).abs().mean()
+
+    faster = profile.slice_regressor.model_copy(update={"learning_rate": 1e-3})
+    profile = profile.model_copy(update={"slice_regressor": faster})
+    after, summary = fine_tune(
+        profile, before, [(light, target), (dense, target)], tmp_path, name="after", seed=0, epochs=12
+    )
+    assert summary.steps == 12 * 2 and error(after) < 0.7 * error(before)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in before.state_dict().items())
+    assert after.target_mean == before.target_mean  # what the target is standardised by stays

@@ -4,9 +4,10 @@ Source: killeen2025 section 4.3.1. Slices are drawn from the middle third in tra
 afterwards.
 """
 
+import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,47 @@ def train_slice_regressor(
         precision=profile.precision,
         checkpoint_minutes=profile.checkpoint_minutes,
     )
+    return objective.networks["network"], summary
+
+
+class _Joined:
+    """Several (n, x, y, z) arrays on disk as one, without copying them."""
+
+    def __init__(self, parts: Sequence[np.ndarray]) -> None:
+        self._parts, self._ends = parts, np.cumsum([len(part) for part in parts])
+        self.shape = (int(self._ends[-1]), *parts[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        part = int(np.searchsorted(self._ends, index, side="right"))
+        return self._parts[part][index - (self._ends[part - 1] if part else 0)]
+
+
+def fine_tune(
+    profile: Profile, network: nn.Module, parts: Sequence[tuple[Cohort, pd.Series]], folder: Path, *, name: str,
+    seed: int, epochs: int,
+) -> tuple[nn.Module, TrainingSummary]:  # fmt: skip
+    """A copy of the regressor, trained on for `epochs` over the people of several cohorts and their targets together.
+
+    `parts`: cohorts on one grid, each with its target indexed by subject_id. Rate and batch are the profile's; what the
+    target is standardised by stays as it was.
+    """
+    config = profile.slice_regressor
+    told = [[cohort.info.source, cohort.subjects, target.loc[cohort.subjects].tolist()] for cohort, target in parts]
+    before = hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in network.state_dict().values())).hexdigest()
+    key = hashlib.sha256(json.dumps([config.model_dump(mode="json"), seed, epochs, before, told]).encode()).hexdigest()
+    network = copy.deepcopy(network)
+    arrays = [BodyArrays(cohort, folder / "cache", tag=f"_fine_tune_{i}").hu for i, (cohort, _) in enumerate(parts)]
+    values = np.concatenate([target.loc[cohort.subjects].to_numpy(float) for cohort, target in parts])
+    size = min(config.batch_size, len(values))
+    optimization = Optimization(
+        steps=epochs * -(-len(values) // size), batch_size=size, learning_rate=config.learning_rate, decay="step"
+    )
+    objective = SliceObjective(network, _Joined(arrays), values, config.image_size)
+    limits = {"precision": profile.precision, "checkpoint_minutes": profile.checkpoint_minutes}
+    summary = train(objective, optimization, folder, name=name, seed=seed, key=key, **limits)
     return objective.networks["network"], summary
 
 
