@@ -53,6 +53,7 @@ MAKES = {
     "tables/synthetic_consistency.csv",
     "11_train_slice_regressors": "models/slice_regressor_body_fat.safetensors "
     "models/slice_regressor_muscle.safetensors tables/populations_body_fat.csv tables/populations_muscle.csv",
+    "12_run_trial": "tables/predictions_body_fat.csv tables/predictions_muscle.csv",
     "15_compare_with_real_ct": "cohorts/compared/cohort.json",
 }
 WEIGHTS = [Path(file).name for step in TRAINING for file in MAKES[step].split()]

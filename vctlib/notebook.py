@@ -26,6 +26,8 @@ _MADE_BY = {
     "tables/synthetic_consistency.csv": "09_synthesize_people",
     "tables/populations_body_fat.csv": "11_train_slice_regressors",
     "tables/populations_muscle.csv": "11_train_slice_regressors",
+    "tables/predictions_body_fat.csv": "12_run_trial",
+    "tables/predictions_muscle.csv": "12_run_trial",
 }
 
 
