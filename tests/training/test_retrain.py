@@ -32,6 +32,9 @@ def test_every_setting_has_weights_of_its_own(micro_shop, tmp_path, monkeypatch)
     retrained_diffusion(shop, tmp_path, {}, steps_share=0.5, people_share=0.5)
     assert len({folder for folder, _ in asked}) == 3
     assert [profile.latent_diffusion.optimization.ema_decay for _, profile in asked] == [0.9, 0.0, 0.9]
+    assert [profile.latent_diffusion.prior_factors for _, profile in asked] == [3, 3, 1]  # fewer people carry fewer
+    retrained_diffusion(shop, tmp_path, {"prior_factors": 2}, steps_share=0.5, people_share=0.5)
+    assert asked[-1][1].latent_diffusion.prior_factors == 2
     with pytest.raises(InputError, match="unknown key"):
         retrained_diffusion(shop, tmp_path, {"ema": False})
     for shares in ({"steps_share": 0.0}, {"people_share": 1.5}):

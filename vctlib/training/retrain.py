@@ -21,13 +21,16 @@ def retrained_diffusion(
     run: names the autoencoders, the seed, and the folder where the people's latents are kept between calls.
     folder: receives a folder for each combination of everything that decides the weights. people_share, steps_share:
     of the training people (the first of the list, those of the reference before others) and of the profile's steps.
+    Fewer people carry fewer factors: where `settings` do not name `prior_factors`, they fall by the same share.
     Raises InputError for a wrong setting or share.
     """
     if not 0 < people_share <= 1 or not steps_share > 0:
         raise InputError(
             f"people_share {people_share:g} must be above 0 and at most 1, and steps_share {steps_share:g} above 0"
         )
-    profile = changed(run.profile, {"latent_diffusion": dict(settings)})
+    factors = run.profile.latent_diffusion.prior_factors
+    fewer = {"prior_factors": max(1, int(people_share * factors))} if factors and people_share < 1 else {}
+    profile = changed(run.profile, {"latent_diffusion": fewer | dict(settings)})
     steps = max(1, round(steps_share * profile.latent_diffusion.optimization.steps))
     profile = changed(profile, {"latent_diffusion": {"optimization": {"steps": steps}}})
     people = joint_latents(run)
