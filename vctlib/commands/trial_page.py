@@ -6,6 +6,7 @@ import pandas as pd
 
 from vctlib import __version__
 from vctlib.files import write_text
+from vctlib.metrics.extrapolation import FLAGS
 from vctlib.plots.style import set_style
 from vctlib.plots.trial_report import errors_over_attributes, intervals_on_limits, svg_of
 from vctlib.results import hardware
@@ -22,7 +23,6 @@ from vctlib.trial.subgroups import COLUMNS, subgroup_table
 
 _FEWEST_FOR_DRIVERS = 30  # people, below which a forest of eight attributes finds nothing
 _NO_SUBGROUPS = pd.DataFrame(columns=[*COLUMNS, "arm"])
-FLAGS = ("known", "unseen", "extrapolation")
 
 
 def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str) -> Path:
