@@ -1,5 +1,6 @@
 """Tables for the book: cells worked out by hand, and the paper's numbers as printed."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -7,13 +8,16 @@ from vctlib.errors import InputError
 from vctlib.trial.bias import BIAS_ATTRIBUTES, FEATURES, ErrorDrivers
 from vctlib.trial.book_tables import (
     correlations_beside_paper,
+    culling_by_threshold,
     differences_from_real,
     error_drivers_by_arm,
     errors_by_arm,
+    likeness_by_arm,
     rise_to_ood,
     trial_overview,
 )
 from vctlib.trial.evaluate import COLUMNS
+from vctlib.trial.likeness import COLUMNS as LIKENESS
 
 NAN = float("nan")
 
@@ -92,13 +96,19 @@ def drivers(importances: list[float], mae: float) -> ErrorDrivers:
 def test_drivers_stand_beside_table_4():
     real = [0.1, 0.0, 0.05, 0.05, 0.1, 0.1, 0.5, 0.1]
     reversed_order = [1 - value for value in real]
-    found = error_drivers_by_arm({"real": drivers(real, 0.8), "synthetic": drivers(reversed_order, 0.9)}, "body_fat")
+    resampled = {"real": np.array([real] * 3), "synthetic": np.array([real, real, reversed_order])}
+    found = error_drivers_by_arm(
+        {"real": drivers(real, 0.8), "synthetic": drivers(reversed_order, 0.9)}, "body_fat", resampled
+    )
     found = found.set_index("Attribute")
-    assert found.loc["muscle percent", "Real"] == "0.500 / 0.763"  # killeen2025 Table 4
-    assert found.loc["bone density", "Synthetic"] == "0.900 / 0.076"
-    assert found.loc["age", "Real"] == "0.000 / 0.040" and found.loc["body volume", "Real"] == "0.100 / 0.033"
-    assert found.loc["r with real", "Synthetic"] == "-1.000 / 0.993"
-    assert found.loc["rank r with real"].tolist() == ["–", "-1.000"]
+    assert found.loc["muscle percent", "Real"] == "0.500 [0.500, 0.500] / 0.763"  # killeen2025 Table 4
+    assert found.loc["bone density", "Synthetic"] == "0.900 [0.100, 0.860] / 0.076"
+    assert (
+        found.loc["age", "Real"] == "0.000 [0.000, 0.000] / 0.040"
+        and found.loc["body volume", "Real"] == "0.100 [0.100, 0.100] / 0.033"
+    )
+    assert found.loc["r with real", "Synthetic"] == "-1.000 [-0.900, 1.000] / 0.993"
+    assert found.loc["rank r with real"].tolist() == ["–", "-1.000 [-0.900, 1.000]"]
     assert found.loc["MAE of the forest (pp)"].tolist() == ["0.80 / 0.72", "0.90 / 0.61"]  # killeen2025 Table 3
 
 
@@ -110,3 +120,17 @@ def test_correlations_stand_beside_table_2():
         "-0.200 (150)", "0.100 (300)", "< 0.001", "-0.469", "-0.407", "0.468"
     ]  # fmt: skip
     assert found.loc["body fat percent", "Paper: p"] == "0.333"
+
+
+def test_likeness_and_culling_as_a_page_prints_them():
+    alike = [("ID", "reconstructed", 75, 75, 0.12, 0.0004, 0.31, 75, -0.25, -1.5, 1.0)]
+    alike += [("OOD", "synthetic", 150, 75, 0.2, 0.04, 1.0, 0, np.nan, np.nan, np.nan)]
+    found = likeness_by_arm(pd.DataFrame(alike, columns=LIKENESS))
+    assert found.loc[0].tolist() == ["ID", "Reconstructed", "75", "0.120", "< 0.001", "0.31", "-0.25", "[-1.50, 1.00]"]
+    assert found.loc[1].tolist()[-2:] == ["–", "–"]
+    columns = "population threshold culled n n_patients mae mae_low mae_high verdict mae_real".split()
+    rows = [("ID", -np.inf, 0.0, 150, 75, 2.0, 1.5, 2.5, "not enough evidence", 1.5)]
+    rows += [("ID", 2.0, 1.0, 0, 0, np.nan, np.nan, np.nan, "not enough evidence", np.nan)]
+    found = culling_by_threshold(pd.DataFrame(rows, columns=columns))
+    assert found.loc[0].tolist()[1:5] == ["all", "0%", "150", "2.00 [1.50, 2.50]"]
+    assert found.loc[1].tolist()[1:5] == ["+2", "100%", "0", "–"] and found.loc[1, "MAE, real (pp)"] == "–"

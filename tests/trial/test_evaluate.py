@@ -76,6 +76,29 @@ def test_intervals_are_clustered_by_patient(table, predictions, protocol):
     assert (ours.mae_low, ours.mae_high) == pytest.approx((expected.low, expected.high))
 
 
+def test_the_protocol_chooses_the_interval(predictions, split):
+    lows = {}
+    for interval in ("bca", "percentile"):
+        protocol = Protocol(task="body_fat", arms=["real"], n_resamples=1000, seed=3, interval=interval)
+        images = predictions.query("population == 'ID' and arm == 'real'")
+        errors = images["prediction"] - images["truth"]
+        expected = bootstrap_mae(errors, images["subject_id"], 1000, seed=3, method=interval)
+        lows[interval] = row(evaluate_arms(predictions, protocol, split), "ID", "real").mae_low
+        assert lows[interval] == pytest.approx(expected.low)
+    assert lows["bca"] != lows["percentile"]
+
+
+def test_arm_that_culling_emptied_is_left_out(predictions, split, protocol):
+    wrong = predictions.copy()
+    synthetic = (wrong["arm"] == "synthetic") & (wrong["population"] == "ID")
+    ood = predictions.query("population == 'OOD' and arm == 'real'").iloc[0]
+    for column in split.columns:
+        wrong.loc[synthetic, column] = ood[column]
+    table = evaluate_arms(wrong, protocol, split)
+    assert "synthetic_rebiased" not in set(table.query("population == 'ID'")["arm"])
+    assert "synthetic_rebiased" in set(table.query("population == 'OOD'")["arm"])
+
+
 def test_order_of_rows_does_not_matter(table, predictions, protocol, split):
     shuffled = evaluate_arms(predictions.sample(frac=1, random_state=0), protocol, split)
     columns = ["mae", "mae_low", "mae_high", "difference_low", "difference_high"]

@@ -5,7 +5,14 @@ from scipy import integrate, stats
 from vctlib.errors import InputError
 from vctlib.trial.bootstrap import bootstrap_difference
 from vctlib.trial.paper_tables import paper_table
-from vctlib.trial.statistics import bland_altman, distribution_distances, equivalence, paper_z, welch_equivalence
+from vctlib.trial.statistics import (
+    bland_altman,
+    distribution_distances,
+    equivalence,
+    paper_z,
+    smallest_margin,
+    welch_equivalence,
+)
 
 
 def mean_p(z: float, spread: float) -> float:
@@ -115,6 +122,13 @@ def test_bootstrap_equivalence_agrees_with_welch_where_nothing_is_clustered():
     arm, real = rng.exponential(size=150), rng.exponential(size=150)
     difference = bootstrap_difference(arm, None, real, None)
     assert equivalence(difference, 0.3).p == pytest.approx(welch_equivalence(arm, real, 0.3).p, abs=0.01)
+
+
+def test_smallest_margin_is_where_equivalence_begins():
+    rng = np.random.default_rng(8)
+    difference = bootstrap_difference(rng.exponential(size=90) + 0.2, None, rng.exponential(size=90), None)
+    margin = smallest_margin(difference)
+    assert equivalence(difference, 1.02 * margin).p < 0.05 < equivalence(difference, 0.98 * margin).p
 
 
 def test_equivalence_needs_a_small_difference_and_enough_people():

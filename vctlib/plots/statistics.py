@@ -14,7 +14,7 @@ from vctlib.trial.verdict import BETWEEN, FAIL, NOT_ENOUGH_EVIDENCE, PASS
 
 _METHODS = {"percentile": ("#0072B2", "o", "percentile"), "bca": ("#D55E00", "s", "BCa with Student's quantiles")}
 _FEW = {
-    "bootstrap": ("#56B4E9", "D", "real labels, percentile bootstrap"),
+    "bootstrap": ("#56B4E9", "D", "real labels, BCa bootstrap"),
     "Student": ("#0072B2", "o", "real labels, Student's t"),
     "prediction-powered": ("#D55E00", "s", "with synthetic people, prediction-powered"),
 }

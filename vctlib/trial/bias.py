@@ -88,7 +88,8 @@ class ErrorDrivers:
     importances: pd.DataFrame  # index feature; impurity, permutation, permutation_sd
 
 
-def _features(frame: pd.DataFrame, features: Sequence[str]) -> np.ndarray:
+def feature_values(frame: pd.DataFrame, features: Sequence[str]) -> np.ndarray:
+    """Columns of numbers for a forest, (rows, features), sex as 0 and 1. Raises InputError for any other value."""
     columns = []
     for name in features:
         if name == "sex":
@@ -118,7 +119,7 @@ def error_drivers(
     not state its forest's settings. Raises InputError for a missing column, number, or fewer patients than folds.
     """
     require_columns(frame, ["subject_id", "absolute_error", *features], _TABLE)
-    inputs, errors = _features(frame, features), require_numbers(frame, "absolute_error", _TABLE)
+    inputs, errors = feature_values(frame, features), require_numbers(frame, "absolute_error", _TABLE)
     patients = frame["subject_id"].astype(str).to_numpy()
     if len(set(patients)) < n_folds:
         raise InputError(f"{n_folds} folds need as many patients; there are {len(set(patients))}")

@@ -5,11 +5,13 @@ Every function returns strings only, with the intervals in the cells, so that a 
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from vctlib.errors import InputError
 from vctlib.trial.arms import ARM_LABELS, POPULATIONS, REAL, RECONSTRUCTED, SYNTHETIC
 from vctlib.trial.bias import ErrorDrivers, importance_agreement
+from vctlib.trial.importance_intervals import agreement_interval, importance_intervals
 from vctlib.trial.paper_tables import paper_table
 from vctlib.trial.split import ID, OOD, task_named
 from vctlib.trial.verdict import interval_verdict
@@ -76,6 +78,7 @@ def differences_from_real(table: pd.DataFrame) -> pd.DataFrame:
                 "Arm": ARM_LABELS[row["arm"]],
                 "Difference [95% CI] (pp)": _interval(row, "difference"),
                 "p, equivalence": _p(row["p_equivalence"]),
+                "Equivalent from (pp)": f"±{row['equivalent_from']:.2f}",
                 "Z [95% CI]": _interval(row, "z"),
                 "p": _p(row["p"]),
                 "Paper: Z": _number(paper["z"]),
@@ -106,29 +109,34 @@ def rise_to_ood(gaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def error_drivers_by_arm(drivers: Mapping[str, ErrorDrivers], task: str) -> pd.DataFrame:
+def error_drivers_by_arm(
+    drivers: Mapping[str, ErrorDrivers], task: str, resampled: Mapping[str, np.ndarray]
+) -> pd.DataFrame:
     """One task's impurity importances by arm as the paper's Table 4 lists them, the paper's after a slash.
 
-    drivers: arm -> `error_drivers` of one list of features, real among them. Below the features stand the agreement
-    with real (Pearson, the paper's; and Spearman) and the forest's held-out error, the paper's Table 3.
+    drivers: arm -> `error_drivers` of one list of features, real among them; resampled: the same arms'
+    `resampled_importances`, for intervals of 95 %. Below the features stand the agreement with real (Pearson, the
+    paper's; and Spearman) and the forest's held-out error, the paper's Table 3.
     """
     paper = paper_table("4").query("task == @task").set_index("attribute")
     errors = paper_table("3").set_index("task").loc[task]
     real = drivers[REAL].importances["impurity"]
+    intervals = {arm: importance_intervals(resampled[arm]) for arm in drivers}
     rows = []
-    for feature in real.index:
+    for place, feature in enumerate(real.index):
         name = _attribute(feature)
         row = {"Attribute": name.replace("_", " ")}
         for arm, found in drivers.items():
-            row[ARM_LABELS[arm]] = (
-                f"{found.importances.at[feature, 'impurity']:.3f} / {_number(paper.at[name, arm], 3)}"
-            )
+            value = found.importances.at[feature, "impurity"]
+            row[ARM_LABELS[arm]] = f"{value:.3f}{_bounds(*intervals[arm][place])} / {_number(paper.at[name, arm], 3)}"
         rows.append(row)
     agreement = {arm: importance_agreement(found.importances["impurity"], real) for arm, found in drivers.items()}
     pearson, spearman, forest = {"Attribute": "r with real"}, {"Attribute": "rank r with real"}, {}
     for arm, found in drivers.items():
-        pearson[ARM_LABELS[arm]] = f"{agreement[arm].pearson:.3f} / {_number(paper.at['correlation', arm], 3)}"
-        spearman[ARM_LABELS[arm]] = f"{agreement[arm].spearman:.3f}"
+        sure = agreement_interval(resampled[arm], resampled[REAL])
+        correlation = f"{agreement[arm].pearson:.3f}{_bounds(*sure.pearson)}"
+        pearson[ARM_LABELS[arm]] = f"{correlation} / {_number(paper.at['correlation', arm], 3)}"
+        spearman[ARM_LABELS[arm]] = f"{agreement[arm].spearman:.3f}{_bounds(*sure.spearman)}"
         forest[ARM_LABELS[arm]] = f"{found.mae:.2f} / {errors[arm]:.2f}"
     pearson[ARM_LABELS[REAL]] = spearman[ARM_LABELS[REAL]] = DASH
     return pd.DataFrame([*rows, pearson, spearman, {"Attribute": "MAE of the forest (pp)"} | forest])
@@ -149,6 +157,43 @@ def correlations_beside_paper(correlations: pd.DataFrame, task: str) -> pd.DataF
                 "Paper: r, real": _number(paper.at[name, "real"], 3),
                 "Paper: r, synthetic": _number(paper.at[name, "synthetic"], 3),
                 "Paper: p": _p(paper.at[name, "p"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def likeness_by_arm(table: pd.DataFrame) -> pd.DataFrame:
+    """One task's arms against real images, as distributions and pair by pair, from `likeness.likeness`."""
+    rows = []
+    for row in table.itertuples():
+        rows.append(
+            {
+                "Population": row.population,
+                "Arm": ARM_LABELS[row.arm],
+                "n": f"{row.n}",
+                "KS distance": f"{row.ks:.3f}",
+                "p, KS": _p(row.ks_p),
+                "Wasserstein (pp)": f"{row.wasserstein:.2f}",
+                "Mean difference of pairs (pp)": _number(row.bias),
+                "Limits of agreement": _bounds(row.limit_low, row.limit_high, 2).strip() or DASH,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def culling_by_threshold(table: pd.DataFrame) -> pd.DataFrame:
+    """One task's synthetic arm under culling of every strength, from `culling.culling_curve`."""
+    rows = []
+    for row in table.itertuples():
+        rows.append(
+            {
+                "Population": row.population,
+                "Stays from (pp)": "all" if np.isneginf(row.threshold) else f"{row.threshold:+g}",
+                "Culled": f"{100 * row.culled:.0f}%",
+                "n": f"{row.n}",
+                "MAE [95% CI] (pp)": f"{_number(row.mae)}{_bounds(row.mae_low, row.mae_high, 2)}",
+                "Verdict": row.verdict,
+                "MAE, real (pp)": _number(row.mae_real),
             }
         )
     return pd.DataFrame(rows)
@@ -176,8 +221,11 @@ def _only(table: pd.DataFrame, population: str, arm: str) -> pd.Series:
 
 def _interval(row: pd.Series, name: str, low: str | None = None, high: str | None = None) -> str:
     value, low, high = (row[column] for column in (name, low or f"{name}_low", high or f"{name}_high"))
-    bounds = "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
-    return DASH if pd.isna(value) else f"{value:.2f}{bounds}"
+    return DASH if pd.isna(value) else f"{value:.2f}{_bounds(low, high, 2)}"
+
+
+def _bounds(low: float, high: float, digits: int = 3) -> str:
+    return "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def _number(value: float, digits: int = 2) -> str:

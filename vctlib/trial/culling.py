@@ -50,8 +50,7 @@ def culling_curve(
             row = {"population": population, "threshold": threshold, "culled": 1 - len(kept) / len(images)}
             row |= {"n": len(kept), "n_patients": kept["subject_id"].nunique(), "verdict": NOT_ENOUGH_EVIDENCE}
             if row["n_patients"] >= MINIMUM_PEOPLE:
-                settings = {"n_resamples": protocol.n_resamples, "seed": protocol.seed, "level": protocol.level}
-                mae = bootstrap_mae(kept["error"], kept["subject_id"], **settings)
+                mae = bootstrap_mae(kept["error"], kept["subject_id"], **protocol.bootstrap())
                 limits = protocol.margins.acceptable, protocol.margins.failure
                 row |= {"mae": mae.value, "mae_low": mae.low, "mae_high": mae.high}
                 row["verdict"] = interval_verdict(mae.low, mae.high, *limits)

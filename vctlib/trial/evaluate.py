@@ -19,7 +19,7 @@ from vctlib.trial.bootstrap import bootstrap_difference, bootstrap_mae
 from vctlib.trial.checks import listed, require_columns, require_numbers
 from vctlib.trial.protocol import Protocol
 from vctlib.trial.split import ID, MINIMUM_PEOPLE, OOD, BiasedSplit
-from vctlib.trial.statistics import equivalence, paper_z
+from vctlib.trial.statistics import equivalence, paper_z, smallest_margin
 from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE, interval_verdict, paper_verdict
 from vctlib.trial.weighting import weighted_estimate
 
@@ -29,8 +29,8 @@ ErrorTables = Mapping[tuple[str, str], pd.DataFrame]  # (population, arm) -> row
 
 COLUMNS = (
     "task population attribute_distribution arm n n_patients n_missing mae mae_low mae_high z z_low z_high p "
-    "difference difference_low difference_high p_equivalence effective_sample_size accuracy heaviest_tenth "
-    "verdict_paper verdict"
+    "difference difference_low difference_high p_equivalence equivalent_from effective_sample_size accuracy "
+    "heaviest_tenth verdict_paper verdict"
 ).split()
 
 
@@ -63,7 +63,7 @@ def error_tables(
     for synthetic images) and the protocol's truth and prediction columns. Where the protocol has the re-biased arm and
     the table has not, `split` culls it from the synthetic rows. Raises InputError for a missing column, an
     unknown name, doubled real rows, and, naming the subjects, for truths or predictions that are not numbers; and for
-    a population or arm without rows, which is left out where the table `may_lack` it.
+    a population or arm without rows, which is left out where the table `may_lack` it or culling left nobody.
     """
     _check(predictions, protocol)
     tables = {}
@@ -75,9 +75,10 @@ def error_tables(
             if arm not in protocol.arms or arm == REAL_WEIGHTED:
                 continue
             chosen = rows[rows["arm"] == arm]
-            if chosen.empty and arm == SYNTHETIC_REBIASED and split is not None:
+            culled = chosen.empty and arm == SYNTHETIC_REBIASED and split is not None
+            if culled:
                 chosen, _ = rebias(rows[rows["arm"] == SYNTHETIC], split)
-            if chosen.empty and may_lack:
+            if chosen.empty and (may_lack or culled):
                 continue
             if chosen.empty:
                 raise InputError(f"the protocol asks for the arm {arm}; {_TABLE} has none of it for {population}")
@@ -89,10 +90,6 @@ def error_tables(
             # Sorted, so that forests and resamples do not hang on the order in which the rows came.
             tables[population, arm] = chosen.sort_values(["subject_id", "error"], ignore_index=True)
     return tables
-
-
-def _bootstrap_settings(protocol: Protocol) -> dict:
-    return {"n_resamples": protocol.n_resamples, "seed": protocol.seed, "level": protocol.level}
 
 
 def _verdicts(row: dict, protocol: Protocol) -> dict:
@@ -115,7 +112,7 @@ def _missing(tables: ErrorTables, population: str, arm: str, protocol: Protocol)
 
 def _row(tables: ErrorTables, population: str, arm: str, protocol: Protocol) -> dict:
     rows, real = tables[population, arm], tables.get((population, REAL))
-    settings = _bootstrap_settings(protocol)
+    settings = protocol.bootstrap()
     if rows["subject_id"].nunique() < MINIMUM_PEOPLE:
         return _row_of_few(rows, population, arm, protocol)
     mae = bootstrap_mae(rows["error"], rows["subject_id"], **settings)
@@ -131,9 +128,10 @@ def _row(tables: ErrorTables, population: str, arm: str, protocol: Protocol) -> 
         row |= {
             "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
             "p_equivalence": equivalence(difference, protocol.margins.equivalence).p,
+            "equivalent_from": smallest_margin(difference),
         }  # fmt: skip
         if max(np.ptp(each["error"].abs()) for each in (rows, real)) > 0:
-            score = paper_z(rows["error"], real["error"], **settings)
+            score = paper_z(rows["error"], real["error"], protocol.n_resamples, protocol.seed, protocol.level)
             row |= {"z": score.z, "z_low": score.low, "z_high": score.high, "p": score.p}
     return _verdicts(row, protocol)
 
@@ -152,7 +150,7 @@ def _weighted_row(tables: ErrorTables, protocol: Protocol) -> dict:
     real = tables[ID, REAL]
     forecast = weighted_estimate(
         real, tables[OOD, REAL], real["error"], protocol.id_share, clusters=real["subject_id"],
-        **_bootstrap_settings(protocol),
+        **protocol.bootstrap(),
     )  # fmt: skip
     mae = forecast.mae
     row = {
@@ -171,8 +169,9 @@ def evaluate_arms(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSp
     Columns: `COLUMNS`; errors, intervals and differences in the task's unit, counts of images and patients. Fewer than
     `MINIMUM_PEOPLE` people have no interval, and not enough evidence for a verdict.
     mae_*, difference_*: patient-clustered bootstrap; z*, p: the paper's (see `paper_z`); p_equivalence: two one-sided
-    tests within the protocol's margin. Arms, inputs and errors as in `error_tables`; the weighted arm also needs the
-    attribute columns on the real rows. The order of rows does not matter. Source: killeen2025 Table 1.
+    tests within the protocol's margin, equivalent_from: the least margin that they pass at 5 %. Arms, inputs and errors
+    as in `error_tables`; the weighted arm also needs the attribute columns on the real rows. The order of rows does not
+    matter. Source: killeen2025 Table 1.
     """
     return table_of_arms(error_tables(predictions, protocol, split), protocol)
 
@@ -197,7 +196,7 @@ def degradation(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
             shifted, usual = tables[OOD, arm], tables[ID, arm]
             gap = bootstrap_difference(
                 shifted["error"], shifted["subject_id"], usual["error"], usual["subject_id"],
-                **_bootstrap_settings(protocol),
+                **protocol.bootstrap(),
             )  # fmt: skip
             rows.append({"arm": arm, "degradation": gap.value, "low": gap.low, "high": gap.high})
     return pd.DataFrame(rows, columns=["arm", "degradation", "low", "high"])

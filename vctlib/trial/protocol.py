@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from vctlib.errors import InputError
 from vctlib.trial.arms import POPULATIONS, REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED
+from vctlib.trial.bootstrap import Method
 from vctlib.trial.split import TASKS
 from vctlib.trial.verdict import ACCEPTABLE, FAILURE
 
@@ -96,6 +97,7 @@ class Protocol(_Strict):
     oversampling: int = Field(2, ge=1)  # synthetic images a patient; killeen2025 section 1.5.1
     n_resamples: int = Field(10_000, ge=100)  # of the bootstrap
     level: float = Field(0.95, gt=0.5, lt=1)  # of the intervals
+    interval: Method = "bca"  # how resamples become an interval; the paper's is percentile
     seed: int = Field(0, ge=0)
     id_share: float = Field(0.5, gt=0, lt=1)  # share of people on the in-distribution side of the boundary
     seconds_a_body: float = Field(60.0, gt=0)  # after which a model that is run has no answer
@@ -141,6 +143,15 @@ class Protocol(_Strict):
     def symbol(self) -> str:
         """The unit of errors."""
         return self.unit or "pp"
+
+    def bootstrap(self, level: float | None = None) -> dict[str, Any]:
+        """Arguments of `bootstrap_mae` and `bootstrap_difference`; `level` in the place of the protocol's."""
+        return {
+            "n_resamples": self.n_resamples,
+            "seed": self.seed,
+            "level": level or self.level,
+            "method": self.interval,
+        }
 
     def canonical(self) -> str:
         """The whole content, defaults filled in, as JSON with sorted keys; equal for equal protocols."""

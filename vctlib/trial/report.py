@@ -27,6 +27,8 @@ from vctlib.trial.report_sections import (
 )
 from vctlib.trial.split import OOD, Populations
 
+_INTERVALS = {"percentile": "percentile", "bca": "bias-corrected and accelerated (BCa)"}
+
 
 def trial_report(
     table: pd.DataFrame,
@@ -72,7 +74,10 @@ def trial_report(
             "part of these figures. A small real arm would tell it apart."
         )
     parts += ["## Why: errors by population and arm", arms_section(table)]
-    resamples = f"Intervals: {protocol.level:.0%} percentile bootstrap of {protocol.n_resamples} resamples of patients."
+    resamples = (
+        f"Intervals: {protocol.level:.0%} {_INTERVALS[protocol.interval]} bootstrap, {protocol.n_resamples} resamples "
+        "of patients."
+    )
     if table["z"].notna().any():
         resamples += (
             " Z and p are the paper's, kept for comparison: the p is a mean over resamples, which hides differences, "

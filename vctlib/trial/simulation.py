@@ -98,7 +98,7 @@ def interval_coverage(
     n_resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    method: Method = "percentile",
+    method: Method = "bca",
 ) -> Coverage:
     """How often the interval of `bootstrap_mae` from `n_patients` holds the population's mean absolute error."""
     intervals = _intervals(population, n_patients, n_trials, n_resamples, seed, level, method)
@@ -140,7 +140,7 @@ def equivalence_size(
     n_trials: int = 1000,
     n_resamples: int = 1000,
     seed: int = 0,
-    method: Method = "percentile",
+    method: Method = "bca",
 ) -> tuple[Rate, Rate | None]:
     """How often `equivalence` errs: arms that truly differ by exactly the margin, called equivalent; at most `alpha`.
 
@@ -166,7 +166,7 @@ def equivalence_power(
     n_trials: int = 1000,
     n_resamples: int = 1000,
     seed: int = 0,
-    method: Method = "percentile",
+    method: Method = "bca",
 ) -> Rate:
     """How often `equivalence` finds an arm equivalent that is: errors scaled to the same mean as real ones."""
     settings = {"alpha": alpha, "n_patients": n_patients, "n_trials": n_trials, "n_resamples": n_resamples}
@@ -246,7 +246,7 @@ def verdict_rates(
     deserved = paper_verdict(population.mae, acceptable, failure)
     rows = []
     for n in n_patients:
-        intervals = _intervals(population, n, n_trials, n_resamples, seed, level, "percentile")
+        intervals = _intervals(population, n, n_trials, n_resamples, seed, level, "bca")
         given = [interval_verdict(low, high, acceptable, failure) for low, high in intervals]
         for verdict in VERDICTS:
             rate = exact_rate(given.count(verdict), n_trials)

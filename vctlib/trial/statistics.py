@@ -103,6 +103,14 @@ def equivalence(difference: Difference, margin: float) -> Equivalence:
     return Equivalence(max(p_lower, p_upper), p_lower, p_upper)
 
 
+def smallest_margin(difference: Difference, alpha: float = 0.05) -> float:
+    """The margin from which on `equivalence` finds two arms alike at `alpha`, in the unit of the errors.
+
+    The farther end of the central interval that leaves `alpha` on each side. Source: schuirmann1987.
+    """
+    return float(np.abs(np.quantile(difference.replicates, [alpha, 1 - alpha])).max())
+
+
 def welch_equivalence(errors: np.ndarray, real_errors: np.ndarray, margin: float) -> Equivalence:
     """Two one-sided Welch t-tests on the absolute errors of independent images; (n,) arrays, percentage points."""
     _require_margin(margin)

@@ -49,7 +49,7 @@ def subgroup_table(frame: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     errors, people = frame["error"].to_numpy(float), frame["subject_id"].to_numpy()
     judged = {name for name, mask in masks.items() if len(set(people[mask])) >= FEWEST}
     level = 1 - (1 - protocol.level) / max(len(judged), 1)
-    settings = {"n_resamples": protocol.n_resamples, "seed": protocol.seed, "level": level}
+    settings = protocol.bootstrap(level)
     rows = []
     for name, mask in masks.items():
         own = {"subgroup": name, "n": int(mask.sum()), "n_patients": len(set(people[mask]))}

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from vctlib.attributes import ATTRIBUTES, Attributes
 from vctlib.errors import InputError
-from vctlib.trial.bootstrap import Estimate, bootstrap_mae
+from vctlib.trial.bootstrap import Estimate, Method, bootstrap_mae
 
 N_TREES = 100  # killeen2025 section 4.3.2
 MINIMUM_LEAF = 10  # samples a leaf; killeen2025 section 4.3.2
@@ -63,6 +63,7 @@ def weighted_estimate(
     n_resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
+    method: Method = "bca",
 ) -> WeightedEstimate:
     """Importance-weighted MAE of ID errors as a forecast for the OOD population.
 
@@ -91,7 +92,7 @@ def weighted_estimate(
         raise InputError("no ID person resembles the OOD population; weighting cannot say anything about it")
     weights = importance_weights(id_votes, id_share)
     return WeightedEstimate(
-        mae=bootstrap_mae(id_errors, clusters, n_resamples, seed, level, weights=weights),
+        mae=bootstrap_mae(id_errors, clusters, n_resamples, seed, level, weights, method),
         weights=weights,
         effective_sample_size=float(weights.sum() ** 2 / (weights**2).sum()),
         accuracy=float(np.mean((votes > 0.5) == is_ood)),
