@@ -13,7 +13,7 @@ book: .venv/.installed  ## Run every notebook with the released weights, build t
 	$(BIN)/vct book --profile $(PROFILE)
 
 test: .venv/.installed  ## Run the tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 train: .venv/.installed  ## Train every network of the profile; a second call resumes.
 	$(BIN)/vct train --profile $(PROFILE)
