@@ -9,6 +9,7 @@ from vctlib.plots.charts import (
     split_scatter,
     training_curves,
 )
+from vctlib.plots.one_person import one_person
 from vctlib.plots.style import COLOURS, PAGE_WIDTH, label_colours, save_figure, set_style
 from vctlib.plots.tables import table_beside_paper
 
@@ -20,6 +21,7 @@ __all__ = [
     "error_violins",
     "label_colours",
     "label_overlay",
+    "one_person",
     "page_of_people",
     "projection",
     "save_figure",

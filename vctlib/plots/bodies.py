@@ -70,6 +70,11 @@ def show_slice(ax: Axes, picture: np.ndarray, plane: Plane, spacing_mm: Sequence
     return right_mm
 
 
+def scale_bar(ax: Axes, length_mm: float = 200.0) -> None:
+    """A white bar of this length in the lower left corner of axes that are drawn in mm on black."""
+    ax.plot([20, 20 + length_mm], [24, 24], color="white", linewidth=2, solid_capstyle="butt")
+
+
 def page_of_people(
     volumes: Sequence[np.ndarray],
     labels: Sequence[np.ndarray] | None,
@@ -97,7 +102,8 @@ def page_of_people(
             picture = paint(take_slice(hu, plane, centre[AXIS[plane]]), own, table, window)
             right = show_slice(ax, picture, plane, spacing_mm, right + _GAP_MM)
         ax.set_title(caption, fontsize=7.5, fontweight="normal", loc="center", pad=3)
-    _note(figure, f"Window {window_name(window)}. The person's right is on the left.")
+    scale_bar(axes[0])
+    _note(figure, f"Window {window_name(window)}; bar 20 cm. The person's right is on the left.")
     return figure
 
 
@@ -134,7 +140,8 @@ def label_overlay(
     colours = label_colours(table)
     handles = [Patch(color=colours[number], label=table[number].replace("_", " ")) for number in sorted(present)]
     figure.legend(handles=handles, loc="outside right center", fontsize=7.5)
-    _note(figure, f"Window {window_name(window)}. The person's right is on the left.")
+    scale_bar(axes[0])
+    _note(figure, f"Window {window_name(window)}; bar 20 cm. The person's right is on the left.")
     return figure
 
 
@@ -154,7 +161,8 @@ def projection(hu: np.ndarray, *, spacing_mm: Sequence[float], window: Window | 
         show_slice(axes[i + 2], grey(hu.max(axis=AXIS[plane]), window).T[::-1, ::-1], plane, spacing_mm)
     axes[0].set_title("mean", fontweight="normal")
     axes[2].set_title("maximum", fontweight="normal")
-    _note(figure, f"Mean of attenuation; maximum, window {window_name(window)}")
+    scale_bar(axes[0])
+    _note(figure, f"Mean of attenuation; maximum, window {window_name(window)}; bar 20 cm")
     return figure
 
 
