@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from vctlib.commands import book, graph, progress
+from vctlib.commands.ledger import check_ledger
 from vctlib.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -243,6 +244,21 @@ def test_freeze_copies_results_and_keeps_what_the_run_lacks(shown, capsys):
     assert "03_train" in capsys.readouterr().out
 
 
+def test_freeze_keeps_the_ledger_of_all_that_lies_there(shown, capsys):
+    book.freeze_run("smoke", root=shown)
+    listed = (shown / "book/results/smoke/SHA256SUMS").read_text().split()[1::2]
+    executed = ["../../executed/smoke/01_x.ipynb", "../../executed/smoke/03_train.ipynb"]  # the latter not of this run
+    assert listed == [*executed, "01_x.json", "figures/f.svg", "tables/t.csv"]
+    assert "ledger" not in capsys.readouterr().out
+
+    (shown / "book/executed/smoke/03_train.ipynb").write_text("changed by hand")
+    (shown / "runs/smoke/tables/t.csv").write_text("changed by the run")
+    book.freeze_run("smoke", root=shown)
+    assert check_ledger(shown / "book", "smoke") == {}
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == "not from runs/smoke, yet unlike the last ledger: ../../executed/smoke/03_train.ipynb (changed)"
+
+
 def test_freeze_refuses_a_run_with_a_failed_notebook(shown):
     (shown / "runs/smoke/executed/02_y.failed.ipynb").write_text("failed")
     with pytest.raises(InputError, match="02_y.failed.ipynb: this notebook failed"):
@@ -258,6 +274,7 @@ def test_staged_book_shows_the_run_in_the_place_of_the_frozen_profile(shown):
     chapters = yaml.safe_load((staged / "_toc.yml").read_text())["parts"][0]["chapters"]
     assert [chapter["file"] for chapter in chapters] == ["executed/smoke/01_x", "page"]  # it has run no study
     assert "laptop" not in (staged / "index.md").read_text()
+    assert check_ledger(staged, "smoke") == {}
     assert "executed/laptop" in (shown / "book/index.md").read_text()  # the sources stay as they are
     with pytest.raises(InputError, match="executed/gpu: no frozen results"):
         book.stage(shown / "book", shown / "runs" / "gpu", frozen=True)

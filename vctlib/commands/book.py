@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from vctlib.commands.ledger import check_ledger, ledger_path, write_ledger
 from vctlib.config import load_profile
 from vctlib.errors import InputError
 from vctlib.manifest import REPOSITORY
@@ -41,18 +42,28 @@ def results_of_run(folder: Path) -> dict[Path, Path]:
 
 
 def freeze_run(profile: str, root: Path = REPOSITORY) -> None:
-    """Copy a run's notebooks and results below book/; what the run does not have stays. Raises InputError."""
+    """Copy a run's notebooks and results below book/; what the run does not have stays. Raises InputError.
+
+    The ledger of hashes is written anew for all that lies there then. What has changed since the last ledger and is not
+    replaced now is named, since it came from elsewhere.
+    """
     name = load_profile(profile).name
+    book = root / "book"
     places = results_of_run(root / "runs" / name)
-    frozen = set((root / "book" / "executed" / name).glob("*.ipynb"))
+    frozen = set((book / "executed" / name).glob("*.ipynb"))
+    changed = check_ledger(book, name) if ledger_path(book, name).is_file() else {}
     for source, place in places.items():
-        target = root / "book" / place
+        target = book / place
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    kept = sorted(path.stem for path in frozen - {root / "book" / place for place in places.values()})
+    write_ledger(book, name)
+    kept = sorted(path.stem for path in frozen - {book / place for place in places.values()})
     print(f"{len(places)} files copied to book/executed/{name} and book/results/{name}")
     if kept:
         print(f"kept from an earlier run, since runs/{name} does not have them: {', '.join(kept)}")
+    written = {os.path.relpath(place, Path("results", name)) for place in places.values()}
+    if elsewhere := [f"{path} ({what})" for path, what in changed.items() if path not in written]:
+        print(f"not from runs/{name}, yet unlike the last ledger: {', '.join(elsewhere)}")
 
 
 def build_book(profile: str, *, frozen: bool = False, output: str | None = None, root: Path = REPOSITORY) -> Path:
@@ -104,6 +115,8 @@ def stage(book: Path, run: Path, frozen: bool) -> Path:
     for source, place in places.items():
         (staged / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, staged / place)
+    if not frozen:
+        write_ledger(staged, name)
     if (shown := shown_profile(book)) not in (name, None):
         for page in [staged / "_toc.yml", *staged.rglob("*.md")]:
             renamed = _PROFILE_IN_PAGE.sub(lambda m: f"{m[1]}/{name}/" if m[2] == shown else m[0], page.read_text())
