@@ -1,4 +1,6 @@
 import json
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -6,6 +8,8 @@ import pytest
 from vctlib import labextension
 from vctlib.errors import InputError
 from vctlib.labextension import install_labextension
+
+ROOT = Path(__file__).parents[1]
 
 
 def _files(folder):
@@ -70,3 +74,13 @@ def test_another_version_or_none_is_one_clear_line(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="not installed"):
         install_labextension(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_make_lab_puts_it_in_place_before_jupyterlab_starts(tmp_path):
+    """The very line of the Makefile, run on another prefix."""
+    done = subprocess.run(["make", "--dry-run", "lab"], cwd=ROOT, capture_output=True, text=True)
+    install, start = [line for line in done.stdout.splitlines() if "labextension" in line or "jupyter lab" in line]
+    assert start.split()[1:] == ["lab", "notebooks"]
+    code = install.split("-c ", 1)[1].strip("'")
+    exec(code.replace("install_labextension()", f"install_labextension({str(tmp_path)!r})"), {})
+    assert (tmp_path / "share" / "jupyter" / "labextensions" / "vct-itkwidgets" / "package.json").is_file()

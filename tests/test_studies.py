@@ -61,6 +61,8 @@ def test_gallery_has_everybody_and_marks_what_was_never_taught(study, out):
     assert metrics["bodies"].value == 2 and metrics["extrapolation"].value >= 1
     assert (out / "figures" / "17_gallery.svg").stat().st_size > 10_000
     assert (out / "figures" / "17_radiographs.svg").is_file()
+    turned = {f"female-{age}-medium{ending}" for age in (40, 99) for ending in (".js", ".png", "-small.png")}
+    assert {path.name for path in (out / "volumes").iterdir()} == turned | {"gallery.json"}
 
 
 ARMS = {
@@ -216,3 +218,23 @@ def test_a_model_is_trained_on_with_people_who_taught_it_nothing(study, out, mic
     row = table.loc[("body_fat", "OOD", "with synthetic people")]
     assert row["change"] == pytest.approx(row["value"] - table.at[("body_fat", "OOD", "as it is"), "value"])
     assert metrics["muscle_ID_trained_on_nobody_new_mae"].n == 4
+
+
+def test_everybody_is_seen_beside_who_stands_for_them(study, out, tiny_people):
+    real = Cohort.open(tiny_people.path)
+    info = real.info.model_copy(update={"name": "synthetic", "kind": "synthetic"})
+    writer = CohortWriter(out / "doubles", info)
+    drawn = [(person, draw) for person in real.subjects[2:] for draw in range(2)]
+    for person, draw in drawn:
+        row = real.table.loc[person].to_dict() | {"reference_id": person, "draw": draw}
+        writer.add(f"{person}-s{draw}", row, real.ct(person)[0], real.labels(person), real.ct(person)[1])
+    writer.finish([f"{person}-s{draw}" for person, draw in drawn])
+    given = {"synthetic": str(out / "doubles"), "models": None, "n_people": 2, "labels": True}
+    names, metrics = study("25_inspect_cohort", **given, person="B4")
+    assert [metrics[name].value for name in ("people", "without_synthetic", "synthetic", "shown")] == [6, 2, 12, 2]
+    inspected = pd.read_csv(out / "tables" / "inspected.csv")
+    assert list(inspected["synthetic_id"]) == ["B4-s0", "B4-s1", "B5-s0", "B5-s1"]
+    assert list(inspected["weight_kg"]) == list(real.table.loc[inspected["subject_id"], "weight_kg"])
+    assert (out / "figures" / "25_pairs.svg").stat().st_size > 10_000
+    with pytest.raises(InputError, match="no person 'B0': give an id, as B2, or a place from 0 to 5"):
+        study("25_inspect_cohort", **given, person="B0")  # of whom no double was made

@@ -21,7 +21,7 @@ BOOK = REPOSITORY / "book"
 
 
 def results_of_run(folder: Path) -> dict[Path, Path]:
-    """File of a run -> its place below book/: executed notebooks, result files, tables, drawings.
+    """File of a run -> its place below book/: executed notebooks, result files, tables, drawings, volumes.
 
     Raises InputError where there is no run, or where a notebook stopped on an error.
     """
@@ -38,6 +38,8 @@ def results_of_run(folder: Path) -> dict[Path, Path]:
             below = path.relative_to(folder)
             if below.parts[0] not in ("cohorts", "book", "executed"):
                 places[path] = Path("results", folder.name, below)
+    for path in sorted((folder / "volumes").glob("[!.]*")):  # bodies to turn round in a page
+        places[path] = Path("results", folder.name, "volumes", path.name)
     return places
 
 

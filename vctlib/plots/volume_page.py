@@ -15,6 +15,7 @@ import numpy as np
 from vctlib.anatomy import DISPLAY_WINDOW, HU_RANGE
 
 NIIVUE = "_static/niivue/niivue.umd.js"
+STEP_HU = 4  # what the eye does not see in any of the windows, and what halves a volume
 _WINDOWS = {"soft tissue": "soft_tissue", "bone": "bone", "lung": "lung", "body": "body"}
 
 _PAGE = Template("""<div class="volume" id="$name">
@@ -33,7 +34,8 @@ _PAGE = Template("""<div class="volume" id="$name">
   const root = document.getElementById("$name"), canvas = root.querySelector("canvas");
   try {
     const viewer = new niivue.Niivue({backColor: [0, 0, 0, 1], show3Dcrosshair: true, isColorbar: false,
-      multiplanarShowRender: 1, multiplanarForceRender: true, dragAndDropEnabled: false});
+      multiplanarShowRender: 1, multiplanarForceRender: true, dragAndDropEnabled: false,
+      isRadiologicalConvention: true, sagittalNoseLeft: true});
     await viewer.attachToCanvas(canvas);
     const volumes = $volumes;
     for (const {base64, ...options} of volumes) {
@@ -61,15 +63,26 @@ _PAGE = Template("""<div class="volume" id="$name">
 """)
 
 
+def stored_hu(hu: np.ndarray) -> np.ndarray:
+    """HU as a page gets them: int16, in steps of `STEP_HU`."""
+    steps = np.rint(np.asarray(hu, np.float32) / STEP_HU) * STEP_HU
+    return np.clip(steps, *HU_RANGE).astype(np.int16)
+
+
+def packed_nifti(array: np.ndarray, affine: np.ndarray) -> str:
+    """A volume (x, y, z) as the base64 of a gzipped NIfTI in mm; the same voxels give the same text."""
+    image = nib.Nifti1Image(array, affine)
+    image.header.set_xyzt_units("mm")
+    return base64.b64encode(gzip.compress(image.to_bytes(), 9, mtime=0)).decode()
+
+
 def volume_html(name: str, title: str, hu: np.ndarray, affine: np.ndarray, labels: np.ndarray | None = None) -> str:
     """HTML that shows a body: `hu` (x, y, z) in Hounsfield units with its `affine`, `labels` of the same shape over it.
 
-    `name` is the element's id, unique in its page. HU are stored in steps of 4, which the eye does not see in any of
-    the windows, and which halves the page.
+    `name` is the element's id, unique in its page. HU are stored in steps of `STEP_HU`.
     """
-    stored = np.clip(np.rint(np.asarray(hu, np.float32) / 4) * 4, *HU_RANGE).astype(np.int16)
     soft = DISPLAY_WINDOW["body"]
-    volumes = [_volume(stored, affine, "ct", colormap="gray", cal_min=soft.low, cal_max=soft.high)]
+    volumes = [_volume(stored_hu(hu), affine, "ct", colormap="gray", cal_min=soft.low, cal_max=soft.high)]
     if labels is not None:
         volumes.append(_volume(labels.astype(np.uint8), affine, "labels", colormap="random", opacity=0.3))
     order = sorted(_WINDOWS, key=lambda window: _WINDOWS[window] != "body")
@@ -82,5 +95,4 @@ def volume_html(name: str, title: str, hu: np.ndarray, affine: np.ndarray, label
 
 
 def _volume(data: np.ndarray, affine: np.ndarray, name: str, **options) -> dict:
-    packed = gzip.compress(nib.Nifti1Image(data, affine).to_bytes(), 9, mtime=0)
-    return {"base64": base64.b64encode(packed).decode(), "name": f"{name}.nii.gz", **options}
+    return {"base64": packed_nifti(data, affine), "name": f"{name}.nii.gz", **options}

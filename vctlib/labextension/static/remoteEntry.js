@@ -66,6 +66,27 @@
     };
   }
 
+  // 0.32.6 has no way to say which colour a label has. Where the name of its table begins with `Custom`, row n of
+  // `_custom_cmap` is the colour of label n; 0 stays black, as in its own tables.
+  function colourLabels(View) {
+    const changed = View.prototype.lut_changed;
+    View.prototype.lut_changed = function () {
+      const viewer = this.model.itkVtkViewer;
+      if (!(this.model.get('lut') || '').startsWith('Custom')) {
+        return changed.call(this);
+      }
+      const shown = viewer && viewer.getStore().imageUI;
+      if (shown && shown.labelMapLookupTableProxy) {
+        const colours = this.model.get('_custom_cmap').array;
+        const numbers = shown.labelMapLabels; // those that are there, sorted
+        const table = shown.labelMapLookupTableProxy;
+        table.setRGBPoints(numbers.map((n) => [n, ...colours.slice(3 * n, 3 * n + 3), 0.5, 1]));
+        table.getLookupTable().setMappingRange(numbers[0], numbers[numbers.length - 1]);
+        viewer.renderLater();
+      }
+    };
+  }
+
   async function load(base) {
     const baseUrl = new URL('.', here).href;
     const response = await fetch(baseUrl + 'nbextensions/itkwidgets/index.js');
@@ -79,6 +100,7 @@
     };
     const module = evaluate(await response.text(), nativeBase, baseUrl);
     ignoreMissingChannels(module.ViewerView);
+    colourLabels(module.ViewerView);
     return module;
   }
 
