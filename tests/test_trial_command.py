@@ -36,6 +36,10 @@ def off_where_old(hu, affine):
     return np.array([[hu[0, 0, 0] + 6.0 * (hu[1, 0, 0] >= 50)]])
 
 
+def fat_where_young(hu, affine):
+    return float(hu[0, 0, 0]) if hu[1, 0, 0] < 50 else 0.0
+
+
 def fraction(hu, affine):
     return hu[0, 0, 0] / 100
 
@@ -228,6 +232,20 @@ def test_a_model_that_is_not_there_is_named(trial, name, words):
 def test_a_wrong_name_says_how_to_write_it(name, words):
     with pytest.raises(InputError, match=words):
         load_model(name)
+
+
+def test_a_detection_ends_in_a_report_on_its_auc(trial, place, tmp_path):
+    """Scores that tell who is fatter than others of that age among the young, and are the same for all the old."""
+    people = pd.read_csv(place / "cohort" / "subjects.csv", dtype={"subject_id": str})
+    middle = people.groupby("age_years")["fat_percent"].transform("median")
+    people.assign(is_fat=(people["fat_percent"] > middle).astype(int)).to_csv(tmp_path / "truth.csv", index=False)
+    protocol = PROTOCOL.replace("task: body_fat\ntruth_column: fat_percent", "task: obesity\ntruth_column: is_fat")
+    protocol += "endpoint: auc\nmargins: {acceptable: 0.9, failure: 0.6}\n"
+    page, result = trial("fat_where_young", protocol, truth=[str(tmp_path / "truth.csv")])
+    assert result.metrics["young_synthetic_auc"].value == 1 and result.verdicts["young_synthetic"] == "pass"
+    assert result.metrics["old_synthetic_auc"].value == 0.5 and result.metrics["old_synthetic_auc"].unit == "1"
+    assert "MAE" not in page and "What drives the error" not in page and "times smaller" not in page
+    assert {"auc", "auc_low"} <= set(pd.read_csv(tmp_path / "out" / "arms.csv"))
 
 
 def onnx_model(path, shape):

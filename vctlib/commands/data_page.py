@@ -6,6 +6,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from vctlib.commands.provenance import table
 from vctlib.manifest import MANIFEST, Entry, load_manifest
 
 HEADER = ("Name", "What", "Licence", "From", "Passed on here", "SHA-256")
@@ -39,20 +40,6 @@ def _cells(entry: Entry) -> list[nodes.Node]:
     ]
 
 
-def table_of(header: tuple[str, ...], rows: list[list[nodes.Node]]) -> nodes.table:
-    """A table of inline nodes."""
-    group = nodes.tgroup(cols=len(header))
-    group += [nodes.colspec(colwidth=1) for _ in header]
-    for part, lines in ((nodes.thead(), [[nodes.Text(cell) for cell in header]]), (nodes.tbody(), rows)):
-        for line in lines:
-            row = nodes.row()
-            for cell in line:
-                row += nodes.entry("", nodes.paragraph("", "", cell))
-            part += row
-        group += part
-    return nodes.table("", group, classes=["compact", "wrap"])
-
-
 class DataManifest(SphinxDirective):
     """`:::{data-manifest}`: all entries in a table, and below it how each is to be cited."""
 
@@ -64,7 +51,7 @@ class DataManifest(SphinxDirective):
         citations = nodes.bullet_list()
         for citation in dict.fromkeys(" ".join(entry.citation.split()) for entry in entries):
             citations += nodes.list_item("", nodes.paragraph("", citation))
-        return [table_of(HEADER, [_cells(entry) for entry in entries]), citations]
+        return [table(HEADER, [_cells(entry) for entry in entries], "wrap"), citations]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -177,11 +177,12 @@ def _write_result(
     metrics, verdicts = {}, {}
     for row in table.itertuples():
         name = f"{row.population}_{row.arm}"
-        metrics[f"{name}_mae"] = metric(row.mae, protocol.symbol, row.n, (row.mae_low, row.mae_high))
+        interval, unit = (row.mae_low, row.mae_high), protocol.symbol or "1"
+        metrics[f"{name}_{protocol.endpoint}"] = metric(row.mae, unit, row.n, interval)
         verdicts[name] = row.verdict
         if np.isfinite(row.difference):
             interval = (row.difference_low, row.difference_high)
-            metrics[f"{name}_difference"] = metric(row.difference, protocol.symbol, row.n, interval)
+            metrics[f"{name}_difference"] = metric(row.difference, unit, row.n, interval)
             metrics[f"{name}_p_equivalence"] = metric(row.p_equivalence, "1", row.n)
     inputs = [Path(protocol_path), *(cohort.path / "subjects.csv" for cohort in cohorts.values())]
     source = source_of(model)

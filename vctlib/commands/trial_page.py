@@ -17,7 +17,7 @@ from vctlib.trial.evaluate import attribute_frame, degradation
 from vctlib.trial.html import report_page
 from vctlib.trial.likeness import likeness
 from vctlib.trial.populations import Members
-from vctlib.trial.protocol import Protocol
+from vctlib.trial.protocol import MAE, Protocol
 from vctlib.trial.report import trial_report
 from vctlib.trial.subgroups import COLUMNS, subgroup_table
 
@@ -32,7 +32,8 @@ def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str
     arms = [arm for arm in (REAL, SYNTHETIC) if any(of_arm == arm for _, of_arm in judged.tables)]
     frames = {arm: _every_image_once(attribute_frame(judged.tables, arm)) for arm in arms}
     subgroups = {arm: subgroup_table(frame, protocol) for arm, frame in frames.items()}
-    drivers = _drivers(frames, protocol.seed)
+    has_errors = protocol.endpoint == MAE  # scores of a detection have no errors to explain
+    drivers = _drivers(frames, protocol.seed) if has_errors else {}
     markdown = trial_report(
         judged.table,
         protocol,
@@ -42,16 +43,17 @@ def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str
         left_out=judged.left_out,
         subgroups=subgroups,
         coverage=_coverage(judged.images, who),
-        likeness=likeness(judged.tables),
+        likeness=likeness(judged.tables) if has_errors else None,
         culling=None if who.split is None else culling_curve(judged.tables, who.split, protocol),
     )
-    limits = {"acceptable": protocol.margins.acceptable, "failure": protocol.margins.failure, "unit": protocol.symbol}
+    limits = {"acceptable": protocol.margins.acceptable, "failure": protocol.margins.failure}
+    limits["label"] = protocol.measure if protocol.endpoint != MAE else f"mean absolute error ({protocol.symbol})"
     figures = {}
     if len(judged.table):
         words = judged.table.assign(
             line=[f"{r.population.replace('_', ' ')}, {ARM_LABELS[r.arm].lower()}" for r in judged.table.itertuples()]
         )
-        caption = f"MAE and its {protocol.level:.0%} interval over people, on the protocol's limits."
+        caption = f"{protocol.measure} and its {protocol.level:.0%} interval over people, on the protocol's limits."
         figure = intervals_on_limits(words, "line", **limits, colour_by="arm")
         figures["Why: errors by population and arm"] = svg_of(figure), caption
     for arm, table in subgroups.items():
@@ -72,11 +74,18 @@ def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str
     )
     write_text(place / "report.md", markdown)
     write_text(place / "report.html", report_page(markdown, figures, footer))
-    write_text(place / "arms.csv", judged.table.to_csv(index=False))
+    write_text(place / "arms.csv", _named(judged.table, protocol).to_csv(index=False))
     parts = [table.assign(arm=arm) for arm, table in subgroups.items()]
-    write_text(place / "subgroups.csv", (pd.concat(parts) if parts else _NO_SUBGROUPS).to_csv(index=False))
-    print(markdown.split("## Verdict\n\n", 1)[1].split("\n\nMAE is", 1)[0].replace("*", ""))
+    write_text(
+        place / "subgroups.csv", _named(pd.concat(parts) if parts else _NO_SUBGROUPS, protocol).to_csv(index=False)
+    )
+    print(markdown.split("## Verdict\n\n", 1)[1].split(f"\n\n{protocol.measure} is", 1)[0].replace("*", ""))
     return place / "report.html"
+
+
+def _named(table: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """With the columns that hold the endpoint named after it."""
+    return table.rename(columns=lambda name: name.replace("mae", protocol.endpoint))
 
 
 def _every_image_once(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,24 +12,33 @@ _NAMES = {"age_years": "age (years)", "height_cm": "height (cm)", "weight_kg": "
 
 
 def _limits(ax: Axes, acceptable: float, failure: float) -> None:
-    """Shade where an interval must lie to pass and to fail."""
-    ax.set_xlim(left=0)
-    right = max(ax.get_xlim()[1], 1.15 * failure)
-    ax.axvspan(0, acceptable, color="#009E73", alpha=0.10, linewidth=0)
-    ax.axvspan(failure, right, color="#D55E00", alpha=0.10, linewidth=0)
-    ax.set_xlim(0, right)
-    for place, words in (
-        (acceptable / 2, "pass"),
-        ((acceptable + failure) / 2, "open"),
-        ((failure + right) / 2, "fail"),
+    """Shade where an interval must lie to pass and to fail: an error below and above, an AUC above and below."""
+    more_is_better = acceptable > failure
+    low, high = ax.get_xlim()
+    ends = (min(low, failure - 0.1), 1.0) if more_is_better else (0.0, max(high, 1.15 * failure))
+    of_pass, of_fail = ends[::-1] if more_is_better else ends
+    ax.axvspan(acceptable, of_pass, color="#009E73", alpha=0.10, linewidth=0)
+    ax.axvspan(failure, of_fail, color="#D55E00", alpha=0.10, linewidth=0)
+    ax.set_xlim(*ends)
+    for first, second, words in (
+        (acceptable, of_pass, "pass"),
+        (acceptable, failure, "open"),
+        (failure, of_fail, "fail"),
     ):
+        place = (first + second) / 2
         ax.text(place, 1.01, words, transform=ax.get_xaxis_transform(), ha="center", va="bottom", color="#57606a")
 
 
 def intervals_on_limits(
-    rows: pd.DataFrame, name: str, *, acceptable: float, failure: float, unit: str, colour_by: str | None = None
+    rows: pd.DataFrame,
+    name: str,
+    *,
+    acceptable: float,
+    failure: float,
+    label: str,
+    colour_by: str | None = None,
 ) -> Figure:
-    """One line a row: its MAE and interval over the ranges that pass and fail.
+    """One line a row: its endpoint and interval over the ranges that pass and fail; `label` names it with its unit.
 
     rows: mae, mae_low, mae_high (NaN where people were too few), n_patients, the column `name` for the line's name,
     and `colour_by`, whose values are keys of `COLOURS`.
@@ -43,7 +52,7 @@ def intervals_on_limits(
         )
     names = [f"{row[name]}  (n = {row['n_patients']})" for row in rows.to_dict("records")]
     ax.set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.5, -0.5))
-    ax.set_xlabel(f"mean absolute error ({unit})")
+    ax.set_xlabel(label)
     ax.grid(axis="y", visible=False)
     _limits(ax, acceptable, failure)
     return figure

@@ -7,7 +7,7 @@ A table of answers has one row an image: `arm`, `subject_id` (the person), `imag
 import numpy as np
 import pandas as pd
 
-from vctlib.trial.protocol import Protocol
+from vctlib.trial.protocol import AUC, Protocol
 from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 
 _FACTOR = 20.0  # between the sizes of answers and truths, beyond which they are not in one unit
@@ -32,6 +32,8 @@ def odd_answers(answers: pd.DataFrame, protocol: Protocol) -> list[str]:
     remarks = []
     if np.ptp(found) <= 1e-6 * max(np.abs(found).max(), 1e-12):
         remarks.append(f"The model gives the same answer, {found[0]:g}, to all {found.size} images.")
+    if protocol.endpoint == AUC:
+        return remarks  # scores need no unit
     ours, theirs = np.median(np.abs(found)), np.median(np.abs(truth))
     if theirs > 0 and ours * _FACTOR < theirs:
         remarks.append(

@@ -15,12 +15,13 @@ from vctlib.trial.arms import (
     SYNTHETIC_REBIASED,
     rebias,
 )
-from vctlib.trial.bootstrap import bootstrap_difference, bootstrap_mae
+from vctlib.trial.bootstrap import bootstrap_difference
 from vctlib.trial.checks import listed, require_columns, require_numbers
-from vctlib.trial.protocol import Protocol
-from vctlib.trial.split import ID, MINIMUM_PEOPLE, OOD, BiasedSplit
+from vctlib.trial.endpoint import difference, estimate, is_enough, point_verdict, value_of, verdict
+from vctlib.trial.protocol import MAE, Protocol
+from vctlib.trial.split import ID, OOD, BiasedSplit
 from vctlib.trial.statistics import equivalence, paper_z, smallest_margin
-from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE, interval_verdict, paper_verdict
+from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 from vctlib.trial.weighting import weighted_estimate
 
 _TABLE = "the table of predictions"
@@ -93,10 +94,9 @@ def error_tables(
 
 
 def _verdicts(row: dict, protocol: Protocol) -> dict:
-    limits = protocol.margins.acceptable, protocol.margins.failure
     return row | {
-        "verdict_paper": paper_verdict(row["mae"], *limits),
-        "verdict": interval_verdict(row["mae_low"], row["mae_high"], *limits),
+        "verdict_paper": point_verdict(row["mae"], protocol),
+        "verdict": verdict(row["mae_low"], row["mae_high"], protocol),
     }
 
 
@@ -112,25 +112,22 @@ def _missing(tables: ErrorTables, population: str, arm: str, protocol: Protocol)
 
 def _row(tables: ErrorTables, population: str, arm: str, protocol: Protocol) -> dict:
     rows, real = tables[population, arm], tables.get((population, REAL))
-    settings = protocol.bootstrap()
-    if rows["subject_id"].nunique() < MINIMUM_PEOPLE:
+    if not is_enough(rows, protocol):
         return _row_of_few(rows, population, arm, protocol)
-    mae = bootstrap_mae(rows["error"], rows["subject_id"], **settings)
+    mae = estimate(rows, protocol)
     row = {
         "task": protocol.task, "population": population, "attribute_distribution": population, "arm": arm,
         "n": mae.n, "n_patients": mae.n_clusters, "n_missing": _missing(tables, population, arm, protocol),
         "mae": mae.value, "mae_low": mae.low, "mae_high": mae.high,
     }  # fmt: skip
-    if arm != REAL and real is not None and real["subject_id"].nunique() >= MINIMUM_PEOPLE:
-        difference = bootstrap_difference(
-            rows["error"], rows["subject_id"], real["error"], real["subject_id"], **settings
-        )
+    if arm != REAL and real is not None and is_enough(real, protocol):
+        gap = difference(rows, real, protocol)
         row |= {
-            "difference": difference.value, "difference_low": difference.low, "difference_high": difference.high,
-            "p_equivalence": equivalence(difference, protocol.margins.equivalence).p,
-            "equivalent_from": smallest_margin(difference),
+            "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high,
+            "p_equivalence": equivalence(gap, protocol.margins.equivalence).p,
+            "equivalent_from": smallest_margin(gap),
         }  # fmt: skip
-        if max(np.ptp(each["error"].abs()) for each in (rows, real)) > 0:
+        if protocol.endpoint == MAE and max(np.ptp(each["error"].abs()) for each in (rows, real)) > 0:
             score = paper_z(rows["error"], real["error"], protocol.n_resamples, protocol.seed, protocol.level)
             row |= {"z": score.z, "z_low": score.low, "z_high": score.high, "p": score.p}
     return _verdicts(row, protocol)
@@ -140,7 +137,7 @@ def _row_of_few(rows: pd.DataFrame, population: str, arm: str, protocol: Protoco
     """Counts and mean of people too few for an interval."""
     return {
         "task": protocol.task, "population": population, "attribute_distribution": population, "arm": arm,
-        "n": len(rows), "n_patients": rows["subject_id"].nunique(), "n_missing": 0, "mae": rows["error"].abs().mean(),
+        "n": len(rows), "n_patients": rows["subject_id"].nunique(), "n_missing": 0, "mae": value_of(rows, protocol),
         "verdict_paper": NOT_ENOUGH_EVIDENCE, "verdict": NOT_ENOUGH_EVIDENCE,
     }  # fmt: skip
 
@@ -165,6 +162,8 @@ def _weighted_row(tables: ErrorTables, protocol: Protocol) -> dict:
 
 def evaluate_arms(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSplit | None = None) -> pd.DataFrame:
     """The trial's main table, laid out as the paper's Table 1, with verdicts and equivalence beside it.
+
+    Columns `mae` hold the protocol's endpoint, which is an AUC where it says so; then there are no Z and p.
 
     Columns: `COLUMNS`; errors, intervals and differences in the task's unit, counts of images and patients. Fewer than
     `MINIMUM_PEOPLE` people have no interval, and not enough evidence for a verdict.

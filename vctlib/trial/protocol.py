@@ -20,6 +20,7 @@ from vctlib.trial.split import TASKS
 from vctlib.trial.verdict import ACCEPTABLE, FAILURE
 
 Arm = Literal[REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED]
+MAE, AUC = "mae", "auc"  # endpoints
 _OF_THE_BOUNDARY = (REAL_WEIGHTED, SYNTHETIC_REBIASED)  # arms that mean nothing without the paper's line
 
 
@@ -43,21 +44,26 @@ class _Strict(BaseModel):
 
 
 class Margins(_Strict):
-    """Limits of the mean absolute error, in the unit of the task: percentage points for body fat and muscle."""
+    """Limits of the endpoint. Of a mean absolute error in the unit of the task (percentage points for body fat and
+    muscle): success below `acceptable`, failure above `failure`. Of an AUC the other way round."""
 
-    acceptable: float = Field(ACCEPTABLE, gt=0)  # success below
-    failure: float = Field(FAILURE, gt=0)  # failure above
+    acceptable: float = Field(ACCEPTABLE, gt=0)
+    failure: float = Field(FAILURE, gt=0)
     # Two arms are equivalent where they differ by less; by default what separates success from failure, so that an
     # equivalent arm cannot turn the one into the other.
-    equivalence: float = Field(default_factory=lambda given: given.get("failure", 0) - given.get("acceptable", 0))
+    equivalence: float = Field(default_factory=lambda given: abs(given.get("failure", 0) - given.get("acceptable", 0)))
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Margins":
-        if self.acceptable > self.failure:
-            raise ValueError(f"acceptable ({self.acceptable:g}) is above failure ({self.failure:g})")
+    def _apart(self) -> "Margins":
         if self.equivalence <= 0:
             raise ValueError(f"equivalence is {self.equivalence:g}; two arms differ by something, so give more than 0")
         return self
+
+
+ESTIMANDS = {
+    MAE: "mean absolute error over the people of a population, each with the same weight",
+    AUC: "share of pairs of a person with the condition and one without, of a population, that the scores rank right",
+}
 
 
 class People(_Strict):
@@ -78,11 +84,12 @@ class Protocol(_Strict):
 
     question: str = "Does the virtual trial foretell the model's error on a shifted population?"
     task: str = Field(min_length=1)
+    endpoint: Literal[MAE, AUC] = MAE  # of a number, or of a condition that is there (1) or not (0)
     label: str = ""  # the task in words
     unit: str = ""  # of truth, prediction and margins
     truth_column: str = "truth"
     prediction_column: str = "prediction"
-    estimand: str = "mean absolute error over the people of a population, each with the same weight"
+    estimand: str = Field(default_factory=lambda given: ESTIMANDS[given.get("endpoint", MAE)])
     margins: Margins = Margins()
     populations: dict[str, dict[str, Condition]] = Field(default_factory=dict)
     arms: list[Arm] = Field(
@@ -106,7 +113,8 @@ class Protocol(_Strict):
     @model_validator(mode="after")
     def _task_is_told(self) -> "Protocol":
         if self.task not in TASKS:
-            absent = [name for name in ("unit", "margins", "truth_column") if name not in self.model_fields_set]
+            needed = ("margins", "truth_column") if self.endpoint == AUC else ("unit", "margins", "truth_column")
+            absent = [name for name in needed if name not in self.model_fields_set]
             if absent:
                 known = " or ".join(TASKS)
                 raise ValueError(f"task {self.task} is not {known}, so the protocol must also give {', '.join(absent)}")
@@ -114,6 +122,21 @@ class Protocol(_Strict):
                 raise ValueError(
                     f"task {self.task} has no boundary of the paper's, so the protocol must give populations"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _margins_fit(self) -> "Protocol":
+        acceptable, failure = self.margins.acceptable, self.margins.failure
+        if self.endpoint == AUC:
+            if self.task in TASKS:
+                raise ValueError(f"task {self.task} is a number, which has no AUC; leave endpoint out")
+            if not 0.5 <= failure <= acceptable < 1:
+                raise ValueError(
+                    f"margins of an AUC: failure ({failure:g}) must lie between 0.5 and acceptable ({acceptable:g}), "
+                    "and acceptable below 1"
+                )
+        elif acceptable > failure:
+            raise ValueError(f"margins: acceptable ({acceptable:g}) is above failure ({failure:g})")
         return self
 
     @model_validator(mode="after")
@@ -141,8 +164,22 @@ class Protocol(_Strict):
 
     @property
     def symbol(self) -> str:
-        """The unit of errors."""
-        return self.unit or "pp"
+        """The unit of errors; an AUC has none."""
+        return self.unit or ("" if self.endpoint == AUC else "pp")
+
+    @property
+    def measure(self) -> str:
+        """The endpoint in short."""
+        return self.endpoint.upper()
+
+    @property
+    def measure_with_unit(self) -> str:
+        """`MAE (pp)`, `AUC`."""
+        return f"{self.measure} ({self.symbol})" if self.symbol else self.measure
+
+    def with_unit(self, number: str) -> str:
+        """`2 pp`; of an AUC the number alone."""
+        return f"{number} {self.symbol}" if self.symbol else number
 
     def bootstrap(self, level: float | None = None) -> dict[str, Any]:
         """Arguments of `bootstrap_mae` and `bootstrap_difference`; `level` in the place of the protocol's."""

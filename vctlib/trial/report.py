@@ -6,7 +6,7 @@ import pandas as pd
 
 from vctlib.trial.arms import ARM_LABELS, REAL, REAL_WEIGHTED
 from vctlib.trial.bias import ErrorDrivers
-from vctlib.trial.protocol import Protocol
+from vctlib.trial.protocol import AUC, Protocol
 from vctlib.trial.report_sections import (
     CULLING_WORDS,
     LIKENESS_WORDS,
@@ -28,6 +28,24 @@ from vctlib.trial.report_sections import (
 from vctlib.trial.split import OOD, Populations
 
 _INTERVALS = {"percentile": "percentile", "bca": "bias-corrected and accelerated (BCa)"}
+
+
+def _endpoint_words(protocol: Protocol) -> str:
+    """What the figures are, and when a model passes."""
+    acceptable, failure = (
+        protocol.with_unit(f"{limit:g}") for limit in (protocol.margins.acceptable, protocol.margins.failure)
+    )
+    if protocol.endpoint == AUC:
+        measure = "AUC is the share of pairs of one with the condition and one without whom the model ranks right"
+        passes, fails, value = "above", "below", "AUC"
+    else:
+        in_words = "percentage points (pp)" if protocol.symbol == "pp" else protocol.symbol
+        measure, passes, fails, value = f"MAE is the mean absolute error in {in_words}", "below", "above", "mean"
+    return (
+        f"{measure}. A model passes where the whole interval lies {passes} {acceptable} and fails where it lies "
+        f"{fails} {failure}; where it crosses a limit there is not enough evidence. The paper's verdict looks at the "
+        f"{value} alone."
+    )
 
 
 def trial_report(
@@ -53,7 +71,7 @@ def trial_report(
     coverage: population, images, and of these how many are like people whom the generator learned from, of unseen
     combinations, and extrapolation; likeness, culling: from the functions of that name. What is not given is left out.
     """
-    margins, unit = protocol.margins, protocol.symbol
+    unit = protocol.symbol
     parts = [
         f"# Virtual trial: {protocol.words[:1].lower() + protocol.words[1:]}",
         f"*{protocol.question}*",
@@ -62,18 +80,13 @@ def trial_report(
     ]
     if remarks:
         parts.append("**Read this first:**\n\n" + "\n".join(f"- {remark}" for remark in remarks))
-    in_words = "percentage points (pp)" if unit == "pp" else unit
-    parts += [
-        f"MAE is the mean absolute error in {in_words}. A model passes where the whole interval lies below "
-        f"{margins.acceptable:g} {unit} and fails where it lies above {margins.failure:g} {unit}; where it crosses a "
-        "limit there is not enough evidence. The paper's verdict looks at the mean alone.",
-    ]
+    parts.append(_endpoint_words(protocol))
     if REAL not in protocol.arms:
         parts.append(
             "No real images stand beside the synthetic ones, so what a generated image itself adds to the error is "
             "part of these figures. A small real arm would tell it apart."
         )
-    parts += ["## Why: errors by population and arm", arms_section(table)]
+    parts += ["## Why: errors by population and arm", arms_section(table, protocol.measure)]
     resamples = (
         f"Intervals: {protocol.level:.0%} {_INTERVALS[protocol.interval]} bootstrap, {protocol.n_resamples} resamples "
         "of patients."

@@ -59,8 +59,8 @@ def verdict_lines(table: pd.DataFrame, protocol: Protocol) -> list[str]:
             continue
         few = ", too few people for an interval" if pd.isna(first["mae_low"]) else _people_wanted(first, protocol)
         lines.append(
-            f"- On the {name}, {ARM_LABELS[first['arm']].lower()} images say **{first['verdict']}**: MAE "
-            f"{first['mae']:.2f} {protocol.symbol}, {protocol.level:.0%} interval "
+            f"- On the {name}, {ARM_LABELS[first['arm']].lower()} images say **{first['verdict']}**: "
+            f"{protocol.measure} {protocol.with_unit(number(first['mae']))}, {protocol.level:.0%} interval "
             f"{interval(first['mae_low'], first['mae_high'])}, {first['n_patients']} people{few}."
         )
         for row in others:
@@ -94,10 +94,10 @@ def _rounded_up(value: float) -> int:
     return int(-(-value // step) * step)
 
 
-def arms_section(table: pd.DataFrame) -> str:
+def arms_section(table: pd.DataFrame, measure: str = "MAE") -> str:
     """The paper's Table 1; its columns on the likeness to real images only where there are any."""
     compared = table["z"].notna().any()
-    header = ["Population", "Arm", "Images", "People", "MAE", "Interval", "Verdict (paper's)", "Verdict"]
+    header = ["Population", "Arm", "Images", "People", measure, "Interval", "Verdict (paper's)", "Verdict"]
     if compared:
         header[4:4], header[-2:-2] = ["Missing"], ["Z", "Z interval", "p (paper's)"]
     rows = []
@@ -117,15 +117,15 @@ def plain(name: str) -> str:
 
 
 def replication_lines(table: pd.DataFrame, protocol: Protocol) -> list[str]:
-    lines, margin = [], f"{protocol.margins.equivalence:g} {protocol.symbol}"
+    lines, margin = [], protocol.with_unit(f"{protocol.margins.equivalence:g}")
     for row in table.dropna(subset=["difference"]).itertuples():
         found = (
             f"equivalent within +-{margin}" if row.p_equivalence < _ALPHA
             else f"not shown to be equivalent within +-{margin}"
         )  # fmt: skip
         lines.append(
-            f"- {plain(row.population)}, {ARM_LABELS[row.arm]}: {row.difference:+.2f} {protocol.symbol} against real "
-            f"{interval(row.difference_low, row.difference_high)}; {found} ({_p_value(row.p_equivalence)})."
+            f"- {plain(row.population)}, {ARM_LABELS[row.arm]}: {protocol.with_unit(f'{row.difference:+.2f}')} against "
+            f"real {interval(row.difference_low, row.difference_high)}; {found} ({_p_value(row.p_equivalence)})."
         )
     return lines
 
@@ -163,7 +163,7 @@ def culling_section(culling: pd.DataFrame, unit: str) -> str:
 
 
 def subgroups_section(subgroups: pd.DataFrame, protocol: Protocol) -> str:
-    header = ["Subgroup", "Images", "People", f"MAE ({protocol.symbol})", "Interval", "More than the others",
+    header = ["Subgroup", "Images", "People", protocol.measure_with_unit, "Interval", "More than the others",
               "Interval ", "Verdict"]  # fmt: skip
     rows = [
         [row.subgroup, row.n, row.n_patients, number(row.mae), interval(row.mae_low, row.mae_high),

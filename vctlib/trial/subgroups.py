@@ -5,10 +5,10 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from vctlib.trial.bootstrap import bootstrap_difference, bootstrap_mae
+from vctlib.trial.endpoint import difference, estimate, is_enough, value_of, verdict
 from vctlib.trial.populations import with_bmi
 from vctlib.trial.protocol import Protocol
-from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE, interval_verdict
+from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 
 FEWEST = 10  # people of a subgroup, below which it has a mean and no verdict
 # Bands of the attributes: [low, high). BMI: the classes of the World Health Organization (who2000).
@@ -39,27 +39,26 @@ def subgroup_masks(frame: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def subgroup_table(frame: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """One row a subgroup of an arm: MAE and how much it lies above that of everybody else, in the task's unit.
+    """One row a subgroup of an arm: the endpoint and how much it lies above that of everybody else.
 
-    frame: one row an image with `subject_id`, `error` and attributes, every image once. Both intervals are widened
-    after Bonferroni to the number of subgroups with `FEWEST` people or more, so that all of them hold together at the
-    protocol's level; the rest are counted and have no interval. Columns: `COLUMNS`.
+    frame: one row an image with `subject_id`, `error`, attributes, truth and prediction, every image once. Both
+    intervals are widened after Bonferroni to the number of subgroups with `FEWEST` people or more, so that all of them
+    hold together at the protocol's level; the rest are counted and have no interval. Columns: `COLUMNS`; `mae` holds
+    the protocol's endpoint.
     """
     masks = subgroup_masks(frame)
-    errors, people = frame["error"].to_numpy(float), frame["subject_id"].to_numpy()
-    judged = {name for name, mask in masks.items() if len(set(people[mask])) >= FEWEST}
+    parts = {name: (frame[mask], frame[~mask]) for name, mask in masks.items()}
+    judged = {name for name, (own, _) in parts.items() if is_enough(own, protocol, FEWEST)}
     level = 1 - (1 - protocol.level) / max(len(judged), 1)
-    settings = protocol.bootstrap(level)
     rows = []
-    for name, mask in masks.items():
-        own = {"subgroup": name, "n": int(mask.sum()), "n_patients": len(set(people[mask]))}
-        own |= {"mae": float(np.abs(errors[mask]).mean()), "verdict": NOT_ENOUGH_EVIDENCE}
+    for name, (inside, others) in parts.items():
+        own = {"subgroup": name, "n": len(inside), "n_patients": inside["subject_id"].nunique()}
+        own |= {"mae": value_of(inside, protocol), "verdict": NOT_ENOUGH_EVIDENCE}
         if name in judged:
-            mae = bootstrap_mae(errors[mask], people[mask], **settings)
-            verdict = interval_verdict(mae.low, mae.high, protocol.margins.acceptable, protocol.margins.failure)
-            own |= {"mae_low": mae.low, "mae_high": mae.high, "verdict": verdict}
-            if len(set(people[~mask])) >= FEWEST:
-                gap = bootstrap_difference(errors[mask], people[mask], errors[~mask], people[~mask], **settings)
+            mae = estimate(inside, protocol, level)
+            own |= {"mae_low": mae.low, "mae_high": mae.high, "verdict": verdict(mae.low, mae.high, protocol)}
+            if is_enough(others, protocol, FEWEST):
+                gap = difference(inside, others, protocol, level)
                 own |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
         rows.append(own)
     return pd.DataFrame(rows, columns=COLUMNS)
