@@ -7,6 +7,7 @@ import pytest
 from vctlib.errors import InputError
 from vctlib.trial.bias import BIAS_ATTRIBUTES, FEATURES, ErrorDrivers
 from vctlib.trial.book_tables import (
+    composition_and_image,
     correlations_beside_paper,
     culling_by_threshold,
     differences_from_real,
@@ -16,6 +17,7 @@ from vctlib.trial.book_tables import (
     rise_to_ood,
     trial_overview,
 )
+from vctlib.trial.decomposition import COLUMNS as PARTS
 from vctlib.trial.evaluate import COLUMNS
 from vctlib.trial.likeness import COLUMNS as LIKENESS
 
@@ -134,3 +136,9 @@ def test_likeness_and_culling_as_a_page_prints_them():
     found = culling_by_threshold(pd.DataFrame(rows, columns=columns))
     assert found.loc[0].tolist()[1:5] == ["all", "0%", "150", "2.00 [1.50, 2.50]"]
     assert found.loc[1].tolist()[1:5] == ["+2", "100%", "0", "–"] and found.loc[1, "MAE, real (pp)"] == "–"
+
+
+def test_parts_of_a_difference_as_a_page_prints_them():
+    row = ("ID", "synthetic", 150, 75, 0.99, 0.25, -0.1, 0.6, 0.74, 0.4, 1.1)
+    found = composition_and_image(pd.DataFrame([row], columns=PARTS)).loc[0].tolist()
+    assert found == ["ID", "Synthetic", "150", "+0.99", "+0.25 [-0.10, 0.60]", "+0.74 [0.40, 1.10]"]

@@ -162,6 +162,24 @@ def correlations_beside_paper(correlations: pd.DataFrame, task: str) -> pd.DataF
     return pd.DataFrame(rows)
 
 
+def composition_and_image(table: pd.DataFrame) -> pd.DataFrame:
+    """One task's differences from real images in two parts, from `decomposition.decomposition`."""
+    rows = []
+    for row in table.itertuples():
+        composition, image = (row.composition_low, row.composition_high), (row.image_low, row.image_high)
+        rows.append(
+            {
+                "Population": row.population,
+                "Arm": ARM_LABELS[row.arm],
+                "n": f"{row.n}",
+                "Difference (pp)": f"{row.difference:+.2f}",
+                "Other bodies (pp)": f"{row.composition:+.2f}{_bounds(*composition, 2)}",
+                "Other pictures (pp)": f"{row.image:+.2f}{_bounds(*image, 2)}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def likeness_by_arm(table: pd.DataFrame) -> pd.DataFrame:
     """One task's arms against real images, as distributions and pair by pair, from `likeness.likeness`."""
     rows = []
