@@ -22,6 +22,7 @@ EVERY_PAGE = {
     "1 pp": "margin of the equivalence test",
 }
 ORIGINS = {
+    "index": {"5 %": "level of the equivalence test"},
     "autoencoders": {
         "1.5": "profile: weight of dense voxels in the multi-window loss, and of soft ones when companded"
     },
