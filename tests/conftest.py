@@ -11,8 +11,6 @@ import yaml
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores, so that none waits for another's threads
 
 settings.register_profile("vctlib", deadline=None, derandomize=True)  # the same examples on every machine
 settings.load_profile("vctlib")
