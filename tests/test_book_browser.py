@@ -1,30 +1,21 @@
 """The book in a real browser: no page complains or asks for anything outside, links lead somewhere, search finds, and
 readers who cannot see or use a mouse are not left out."""
 
-import functools
-import http.server
-import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from tests.browser import CHROMIUM, SOFTWARE_GL, served
+
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 LARGEST_PAGE, LARGEST_BOOK = 2 * 2**20, 60 * 2**20  # bytes
 GENERATED = {"genindex.html"}  # by Sphinx, of nothing
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +31,8 @@ def book(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def site(book) -> Iterator[str]:
     """The address at which the book is served."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(book)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(book) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,6 @@
 """Bodies to turn round in a real browser: they appear, over http and from a folder, and the controls change them."""
 
-import functools
-import http.server
 import io
-import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from tests.browser import CHROMIUM, SOFTWARE_GL, served
 from tests.plots.test_volume_gallery import LIVER, asked, make_cohort
 from tests.test_book import build
 from vctlib.anatomy import PAPER16
@@ -20,18 +17,11 @@ from vctlib.plots.style import label_colours
 from vctlib.plots.volume_gallery import save_volumes
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 NO_GL = ["--disable-gpu", "--disable-3d-apis"]
 PATIENCE = 60_000  # ms
 PAGE = "# People\n\n:::{volumes} results/laptop/volumes/gallery.json\n:::\n"
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +39,8 @@ def book(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def addresses(book) -> Iterator[dict[str, str]]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(book)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield {"http": f"http://127.0.0.1:{server.server_port}/index.html", "file": (book / "index.html").as_uri()}
-    server.shutdown()
+    with served(book) as address:
+        yield {"http": f"{address}/index.html", "file": (book / "index.html").as_uri()}
 
 
 @pytest.fixture(scope="module")
