@@ -46,7 +46,7 @@ def _cluster_names(clusters: np.ndarray | None, n: int) -> np.ndarray:
     return names
 
 
-def _resample(n_clusters: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+def resample_clusters(n_clusters: int, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
     """How often each cluster is drawn in each resample; shape (n_resamples, n_clusters)."""
     return rng.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), size=n_resamples).astype(float)
 
@@ -98,7 +98,7 @@ def bootstrap_mae(
     order = np.unique(names)
     if order.size < 2:
         raise InputError("a bootstrap interval needs at least two patients")
-    counts = _resample(order.size, n_resamples, np.random.default_rng(seed))
+    counts = resample_clusters(order.size, n_resamples, np.random.default_rng(seed))
     sums, totals = _sums(weights * absolute, names, order), _sums(weights, names, order)
     replicates = _ratio(counts @ sums, counts @ totals)
     value, spread = float(np.average(absolute, weights=weights)), float(replicates.std())
@@ -147,8 +147,10 @@ def bootstrap_difference(
     if min(first_order.size, second_order.size) < 2:
         raise InputError("a bootstrap interval needs at least two patients in each arm")
     rng = np.random.default_rng(seed)
-    first_counts = _resample(first_order.size, n_resamples, rng)
-    second_counts = first_counts if second_order is first_order else _resample(second_order.size, n_resamples, rng)
+    first_counts = resample_clusters(first_order.size, n_resamples, rng)
+    second_counts = (
+        first_counts if second_order is first_order else resample_clusters(second_order.size, n_resamples, rng)
+    )
 
     arms = [
         (_sums(absolute, names, order), _sums(np.ones_like(absolute), names, order))

@@ -10,7 +10,7 @@ import numpy as np
 
 from vctlib.errors import InputError
 from vctlib.trial.accelerated import accelerated
-from vctlib.trial.bootstrap import Difference, Estimate, Method, percentile_interval
+from vctlib.trial.bootstrap import Difference, Estimate, Method, percentile_interval, resample_clusters
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,6 @@ def _require_both(pairs: _Pairs) -> None:
         raise InputError("an interval of an AUC needs at least two patients with the condition and two without")
 
 
-def _resample(n: int, n_resamples: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(float)
-
-
 def bootstrap_auc(
     scores: np.ndarray,
     truth: np.ndarray,
@@ -86,7 +82,7 @@ def bootstrap_auc(
     """
     pairs = _pairs(scores, truth, clusters, None)
     _require_both(pairs)
-    replicates = pairs.auc(_resample(len(pairs.names), n_resamples, seed))
+    replicates = pairs.auc(resample_clusters(len(pairs.names), n_resamples, np.random.default_rng(seed)))
     replicates = replicates[np.isfinite(replicates)]
     value, spread = float(pairs.auc(np.ones((1, len(pairs.names))))[0]), float(replicates.std())
     if method == "bca":
@@ -115,8 +111,9 @@ def bootstrap_auc_difference(
     second = _pairs(reference_scores, reference_truth, theirs, shared)
     _require_both(first)
     _require_both(second)
-    counts = _resample(len(first.names), n_resamples, seed)
-    reference_counts = counts if paired else _resample(len(second.names), n_resamples, seed + 1)
+    rng = np.random.default_rng(seed)
+    counts = resample_clusters(len(first.names), n_resamples, rng)
+    reference_counts = counts if paired else resample_clusters(len(second.names), n_resamples, rng)
     replicates = first.auc(counts) - second.auc(reference_counts)
     replicates = replicates[np.isfinite(replicates)]
     value = float(first.auc(np.ones((1, len(first.names))))[0] - second.auc(np.ones((1, len(second.names))))[0])
