@@ -1,18 +1,13 @@
 """Study 21 run whole on a small table of predictions; its cells run in this process."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from vctlib import results
+from tests.cells import run_cells
 from vctlib.errors import InputError
-from vctlib.parameters import check_parameters, declared_parameters
-from vctlib.run import read_cells
 
 NAME = "21_check_statistics"
-PATH = Path(__file__).parents[1] / "notebooks" / f"{NAME}.ipynb"
 
 
 @pytest.fixture
@@ -36,18 +31,10 @@ def predictions(tmp_path) -> dict[str, str]:
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Runs the notebook's cells with parameters, strictly; returns its variables and its result."""
-    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: None)
+    settings = {"profile": "smoke", "out": str(tmp_path / "out"), "n_trials": 20, "n_resamples": 100}
 
     def run(**given):
-        cells = read_cells(PATH)
-        given |= {"profile": "smoke", "out": str(tmp_path / "out"), "n_trials": 20, "n_resamples": 100}
-        values = check_parameters(PATH, declared_parameters(PATH, cells), given)
-        names = {"__name__": NAME}
-        for cell in (cell for cell in cells if cell["cell_type"] == "code"):
-            exec(compile("".join(cell["source"]), f"{NAME}:{cell['id']}", "exec"), names)
-            if "parameters" in cell["metadata"].get("tags", []):
-                names |= values
-        return names, results.read(tmp_path / "out" / "results" / f"{NAME}.json").metrics
+        return run_cells(NAME, monkeypatch, **given, **settings)
 
     return run
 

@@ -11,17 +11,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.cells import run_cells
 from tests.conftest import make_block_people
-from vctlib import results
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.errors import InputError
 from vctlib.metrics.regions import REGIONS
 from vctlib.networks.components import build, release
-from vctlib.parameters import check_parameters, declared_parameters
-from vctlib.run import read_cells
 from vctlib.training.equal_time import standard_configurations
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +28,13 @@ def out(tmp_path_factory) -> Path:
 @pytest.fixture
 def study(out, micro_profile, micro_shop, tiny_people, monkeypatch):
     """Runs the cells of a notebook with parameters, strictly; returns its variables and its result."""
-    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: None)
     profile = out / "micro.yaml"
     profile.write_text(yaml.safe_dump(micro_profile.model_dump(mode="json")))
 
     def run(name: str, **given):
-        path = ROOT / "notebooks" / f"{name}.ipynb"
-        cells = read_cells(path)
         given = {"reference": str(tiny_people.path), "models": str(micro_shop[0].models)} | given
         given = {name: value for name, value in given.items() if value is not None}
-        given |= {"profile": str(profile), "out": str(out)}
-        values = check_parameters(path, declared_parameters(path, cells), given)
-        names = {"__name__": name}
-        for cell in (cell for cell in cells if cell["cell_type"] == "code"):
-            exec(compile("".join(cell["source"]), f"{name}:{cell['id']}", "exec"), names)
-            if "parameters" in cell["metadata"].get("tags", []):
-                names |= values
-        return names, results.read(out / "results" / f"{name}.json").metrics
+        return run_cells(name, monkeypatch, **given, profile=str(profile), out=str(out))
 
     return run
 

@@ -17,6 +17,7 @@ from vctlib.network_config import (
     BodyFrameConfig,
     ImageAutoencoderConfig,
     LatentDiffusionConfig,
+    LesionDetectorConfig,
     PostProcessorConfig,
     SegmentationAutoencoderConfig,
     SliceRegressorConfig,
@@ -68,7 +69,9 @@ class Profile(Strict):
     slice_regressor: SliceRegressorConfig
     synthesis: SynthesisConfig
     trial: TrialConfig
-    comparison: ComparisonConfig = ComparisonConfig()  # weights released before it was there do not name it
+    # weights released before these were there do not name them
+    comparison: ComparisonConfig = ComparisonConfig()
+    lesion_detector: LesionDetectorConfig = LesionDetectorConfig()
 
     @model_validator(mode="after")
     def _latent_grids_agree(self):

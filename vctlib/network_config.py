@@ -205,3 +205,12 @@ class SliceRegressorConfig(Strict):
     batch_size: PositiveInt
     learning_rate: PositiveFloat
     pretrained: bool
+
+
+class LesionDetectorConfig(Strict):
+    """The detector of liver lesions, which sees a box about the liver."""
+
+    channels: tuple[PositiveInt, ...] = Field(default=(16, 32, 64), min_length=2)
+    residual_units: PositiveInt = 1
+    box_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (320.0, 256.0, 320.0)  # at least
+    optimization: Optimization = Optimization(steps=1200, batch_size=8, learning_rate=1e-3)

@@ -19,6 +19,7 @@ from vctlib.networks.body_frame import Placement
 from vctlib.networks.conditions import AttributeRegression
 from vctlib.networks.latent_diffusion import LatentDiffusion
 from vctlib.networks.latent_statistics import LatentStandardiser
+from vctlib.networks.lesion_detector import LesionDetector
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.slice_regressor import SliceRegressor
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder
@@ -132,6 +133,8 @@ def build(component: str, profile: Profile) -> nn.Module:
         return PostProcessor(profile.post_processor, len(PAPER16) + 1)
     if component == "segmenter":
         return Segmenter(profile.segmenter, n_classes=len(MEASURE) + 1)
+    if component == "lesion_detector":
+        return LesionDetector(profile.lesion_detector)
     raise InputError(f"no component {component!r}")
 
 

@@ -1,0 +1,122 @@
+"""A detection task's arms beside each other: AUC by population and by the size of what is to be found."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from vctlib.trial.arms import REAL
+from vctlib.trial.checks import require_columns
+from vctlib.trial.endpoint import difference, estimate, is_enough, value_of, verdict
+from vctlib.trial.protocol import Protocol
+from vctlib.trial.statistics import smallest_margin
+from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
+
+_TABLE = "the table of predictions"
+COLUMNS = (
+    "population arm n n_patients n_with n_missing auc low high difference difference_low difference_high "
+    "equivalent_from verdict"
+).split()
+
+
+def detection_by_arm(predictions: pd.DataFrame, protocol: Protocol, arms: Sequence[str]) -> pd.DataFrame:
+    """A row for each population of the protocol and each of the arms that has images of it.
+
+    predictions: one row an image with population, arm, subject_id and the protocol's truth and prediction columns; rows
+    without a prediction are counted as `n_missing` and left out. n counts images, n_patients people, n_with those with
+    the condition; differences are to the arm `real`, paired by person. Columns: `COLUMNS`. Raises InputError for a
+    missing column.
+    """
+    columns = ["population", "arm", "subject_id", protocol.truth_column, protocol.prediction_column]
+    require_columns(predictions, columns, _TABLE)
+    rows = []
+    for population in protocol.population_names:
+        asked = {arm: _rows(predictions, population, arm) for arm in arms}
+        answered = {arm: own.dropna(subset=[protocol.prediction_column]) for arm, own in asked.items()}
+        for arm, own in answered.items():
+            if len(asked[arm]):
+                row = _row(own, answered.get(REAL), arm, protocol)
+                row |= {"population": population, "n_missing": len(asked[arm]) - len(own)}
+                rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _rows(predictions: pd.DataFrame, population: str, arm: str) -> pd.DataFrame:
+    return predictions[(predictions["population"] == population) & (predictions["arm"] == arm)]
+
+
+def _row(own: pd.DataFrame, real: pd.DataFrame | None, arm: str, protocol: Protocol) -> dict:
+    ill = own.loc[own[protocol.truth_column] == 1, "subject_id"]
+    row = {"arm": arm, "n": len(own), "n_patients": own["subject_id"].nunique(), "n_with": ill.nunique()}
+    row |= {"auc": value_of(own, protocol), "verdict": NOT_ENOUGH_EVIDENCE}
+    if not is_enough(own, protocol):
+        return row
+    found = estimate(own, protocol)
+    row |= {"low": found.low, "high": found.high, "verdict": verdict(found.low, found.high, protocol)}
+    if arm != REAL and real is not None and is_enough(real, protocol):
+        gap = difference(own, real, protocol)
+        row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
+        row |= {"equivalent_from": smallest_margin(gap)}
+    return row
+
+
+def detection_by_size(
+    predictions: pd.DataFrame, protocol: Protocol, arms: Sequence[str], column: str, edges: Sequence[float]
+) -> pd.DataFrame:
+    """AUC of telling those whose largest finding (`column`) lies in [low, high) from all who have none, over all
+    populations; rows with arm, low_mm, high_mm, n_with (people), auc, low, high."""
+    require_columns(predictions, [column], _TABLE)
+    rows = []
+    for arm in arms:
+        own = predictions[predictions["arm"] == arm].dropna(subset=[protocol.prediction_column])
+        without = own[own[protocol.truth_column] == 0]
+        for low, high in pairwise(edges):
+            inside = own[(own[protocol.truth_column] == 1) & (own[column] >= low) & (own[column] < high)]
+            both = pd.concat([inside, without])
+            row = {"arm": arm, "low_mm": low, "high_mm": high, "n_with": inside["subject_id"].nunique()}
+            row["auc"] = value_of(both, protocol)
+            if is_enough(both, protocol):
+                found = estimate(both, protocol)
+                row |= {"low": found.low, "high": found.high}
+            rows.append(row)
+    return pd.DataFrame(rows, columns="arm low_mm high_mm n_with auc low high".split())
+
+
+def shown_by_arm(table: pd.DataFrame, populations: Mapping[str, str], arms: Mapping[str, str]) -> pd.DataFrame:
+    """`detection_by_arm` as a page prints it: text cells, populations and arms by their labels."""
+    rows = []
+    for row in table.itertuples():
+        gap = _interval(row.difference, row.difference_low, row.difference_high, sign="+")
+        rows.append(
+            {
+                "Population": populations[row.population],
+                "Arm": arms[row.arm],
+                "People (with a lesion)": f"{row.n_patients} ({row.n_with})",
+                "Images": f"{row.n}",
+                "AUC [95% CI]": _interval(row.auc, row.low, row.high),
+                "Difference to real [95% CI]": gap,
+                "Equivalent from": "" if np.isnan(row.equivalent_from) else f"±{row.equivalent_from:.2f}",
+                "Verdict": row.verdict,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def shown_by_size(table: pd.DataFrame, arms: Mapping[str, str]) -> pd.DataFrame:
+    """`detection_by_size` as a page prints it: a row for each arm, a column for each size."""
+    rows = []
+    for arm, label in arms.items():
+        row = {"Arm": label}
+        for cell in table[table["arm"] == arm].itertuples():
+            size = f"{cell.low_mm:g} mm and over" if np.isinf(cell.high_mm) else f"{cell.low_mm:g}–{cell.high_mm:g} mm"
+            row[f"Largest {size} (n = {cell.n_with})"] = _interval(cell.auc, cell.low, cell.high)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _interval(value: float, low: float, high: float, sign: str = "") -> str:
+    if np.isnan(value):
+        return ""
+    number = f"{{:{sign}.2f}}".format
+    return number(value) + ("" if np.isnan(low) else f" [{number(low)}, {number(high)}]")
