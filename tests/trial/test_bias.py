@@ -62,8 +62,8 @@ def test_forest_finds_what_drives_the_error(drivers):
     assert drivers.mae < 0.3 * drivers.baseline_mae
 
 
-def test_errors_without_a_cause_are_not_foretold():
-    """Both images of a patient share a random error: folds that split patients would seem to foretell it."""
+def test_errors_without_a_cause_are_not_predicted():
+    """Both images of a patient share a random error: folds that split patients would seem to predict it."""
     rng = np.random.default_rng(2)
     patients = np.repeat(np.arange(80), 2)
     frame = pd.DataFrame(

@@ -70,7 +70,7 @@ def sizes_within(
     """Measure growing sizes until the next one would not fit.
 
     `measure(side)` runs and returns the seconds that it took, `work(side)` the operations that it takes; the time of
-    the next side is foretold from the last one's speed. The first is always measured.
+    the next side is extrapolated from the last one's speed. The first is always measured.
     """
     left, speed = seconds, None
     for side in sides:

@@ -80,11 +80,11 @@ def correlation_table(
 
 @dataclass(frozen=True)
 class ErrorDrivers:
-    """A forest that foretells the absolute error from attributes, and what it leans on."""
+    """A forest that predicts the absolute error from attributes, and what it leans on."""
 
     mae: float  # percentage points, on held-out patients
     mae_sd: float  # standard deviation of these held-out absolute errors, as in Table 3
-    baseline_mae: float  # what foretelling the training folds' mean error would give
+    baseline_mae: float  # what predicting the training folds' mean error would give
     importances: pd.DataFrame  # index feature; impurity, permutation, permutation_sd
 
 

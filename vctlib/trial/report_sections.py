@@ -199,7 +199,7 @@ def drivers_section(drivers: dict[str, ErrorDrivers], unit: str) -> str:
     lines = [markdown_table(header, rows), ""]
     for arm, found in drivers.items():
         lines.append(
-            f"- {ARM_LABELS[arm]}: the attributes foretell the error of a new patient to {found.mae:.2f} +- "
+            f"- {ARM_LABELS[arm]}: the attributes predict the error of a new patient to {found.mae:.2f} +- "
             f"{found.mae_sd:.2f} {unit}; the mean error alone to {found.baseline_mae:.2f}."
         )
         if arm != REAL and REAL in drivers:

@@ -19,7 +19,7 @@ MINIMUM_LEAF = 10  # samples a leaf; killeen2025 section 4.3.2
 
 @dataclass(frozen=True)
 class WeightedEstimate:
-    """What the baseline foretells for the OOD population, and how far it can be trusted."""
+    """What the baseline predicts for the OOD population, and how far it can be trusted."""
 
     mae: Estimate
     weights: np.ndarray  # one an ID person, equation 6
