@@ -11,6 +11,10 @@ import yaml
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # a worker a core: with more threads they wait for each other, ten times as long
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("vctlib", deadline=None, derandomize=True)  # the same examples on every machine
 settings.load_profile("vctlib")
