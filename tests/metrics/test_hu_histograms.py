@@ -6,6 +6,7 @@ from vctlib.metrics.hu_histograms import (
     MIDDLE,
     N_BINS,
     band_percent,
+    cohort_histograms,
     hu_histogram,
     hu_histograms,
     peak_hu,
@@ -67,3 +68,12 @@ def test_within_a_band_amounts_do_not_matter():
     first, second = group(-100, 40), group(-100, -100, -100, 40)
     assert wasserstein_hu(first, second, "fat") == 0 and wasserstein_hu(first, second) > 20
     assert np.isnan(wasserstein_hu(first, second, "bone"))
+
+
+def test_a_cohort_has_a_histogram_a_person_without_air(tiny_people):
+    histograms = cohort_histograms(tiny_people)
+    assert histograms.shape == (len(tiny_people), N_BINS) and histograms.sum(axis=1) == pytest.approx(1)
+    hu, _ = tiny_people.ct(tiny_people.subjects[0])
+    muscle = np.abs(MIDDLE - 50).argmin()
+    assert histograms[0, muscle] == pytest.approx(np.mean(hu[hu > -500] == 50))
+    assert histograms[:, MIDDLE < -800].sum() == 0

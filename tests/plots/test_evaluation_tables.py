@@ -9,6 +9,7 @@ from vctlib.plots.evaluation_tables import (
     errors_where_people_were_few,
     frechet_by_arm,
     impossible_anatomy,
+    intensities_apart,
     measures_by_arm,
     organs_of_the_person,
     variation_table,
@@ -121,3 +122,16 @@ def test_arms_stand_below_each_other_with_the_planes_across():
         "Full body", "Synthetic, as decoded", "9", "2.00 [1.75, 2.25]", "12.00 [11.75, 12.25]", "1.1"
     ]  # fmt: skip
     assert table["Average / floor"].tolist()[::2] == ["1.0", "1.0"]
+
+
+def test_intensities_have_a_row_an_arm():
+    rows = [
+        {"arm": arm, "measure": measure, "value": value, "low": value - 1, "high": value + 1, "n": 9}
+        for arm, values in (("reference", (2.04, 3.0)), ("synthetic", (32.0, 12.0)))
+        for measure, value in zip(("apart", "valley"), values, strict=True)
+    ]
+    table = intensities_apart(pd.DataFrame(rows))
+    assert table.to_numpy().tolist() == [
+        ["Reference", "9", "2.0 [1.0, 3.0]", "3.0 [2.0, 4.0]"],
+        ["Synthetic", "9", "32.0 [31.0, 33.0]", "12.0 [11.0, 13.0]"],
+    ]

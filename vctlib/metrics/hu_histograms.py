@@ -9,6 +9,8 @@ import numpy as np
 from scipy import stats
 
 from vctlib.anatomy import HU_RANGE, Window
+from vctlib.cohort import Cohort
+from vctlib.measure.mask import BODY_THRESHOLD_HU
 from vctlib.metrics.partial_scans import DENSITY_BANDS
 
 BIN_HU = 10.0
@@ -28,6 +30,12 @@ def hu_histograms(volumes: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarra
     """Histograms (people, `N_BINS`) of pairs of HU and body mask."""
     rows = [hu_histogram(hu, body) for hu, body in volumes]
     return np.stack(rows) if rows else np.empty((0, N_BINS))
+
+
+def cohort_histograms(cohort: Cohort) -> np.ndarray:
+    """Histograms (people, `N_BINS`) of everything denser than half-way between air and soft tissue."""
+    volumes = (cohort.ct(subject_id)[0] for subject_id in cohort.subjects)
+    return hu_histograms((hu, hu > BODY_THRESHOLD_HU) for hu in volumes)
 
 
 def in_band(band: str) -> np.ndarray:

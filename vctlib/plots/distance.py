@@ -30,9 +30,10 @@ def histograms_beside(groups: Mapping[str, np.ndarray]) -> Figure:
         for ax in (whole, soft):
             if len(histograms):
                 low, high = np.percentile(100 * histograms, [10, 90], axis=0)
-                ax.fill_between(MIDDLE, low, high, color=GROUP_COLOURS[name], alpha=0.18, linewidth=0, step="mid")
+                colour = GROUP_COLOURS.get(name) or COLOURS[name]
+                ax.fill_between(MIDDLE, low, high, color=colour, alpha=0.18, linewidth=0, step="mid")
                 mean, label = 100 * histograms.mean(axis=0), f"{name} (n = {len(histograms)})"
-                ax.plot(MIDDLE, mean, color=GROUP_COLOURS[name], linewidth=1.4, drawstyle="steps-mid", label=label)
+                ax.plot(MIDDLE, mean, color=colour, linewidth=1.4, drawstyle="steps-mid", label=label)
             ax.set(xlabel="HU", ylabel="% of the body's volume a bin of 10 HU")
     whole.set(yscale="log", xlim=_SPAN_HU, ylim=(1e-3, None), title="(a)")
     soft.set(xlim=(-200, 200), title="(b)")

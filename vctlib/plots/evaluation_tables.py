@@ -133,3 +133,14 @@ def measures_by_arm(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFr
 
 def _cell(value: float | None, low: float | None, high: float | None, digits: int) -> str:
     return interval_text(pd.Series({"value": value, "low": low, "high": high}, dtype=float), digits)
+
+
+def intensities_apart(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each arm: how much of the body has another HU than in training people, and how much lies between fat
+    and soft tissue. table: rows arm, measure (`apart`, `valley`), value, low, high in percent."""
+    columns = {"apart": "Body in another bin of 10 HU (%)", "valley": "Body from \N{MINUS SIGN}40 to 0 HU (%)"}
+    rows = []
+    for arm, own in table.groupby("arm", sort=False):
+        cells = {label: interval_text(own.set_index("measure").loc[name], 1) for name, label in columns.items()}
+        rows.append({"People": words(str(arm)), "n": f"{own['n'].iloc[0]:.0f}"} | cells)
+    return pd.DataFrame(rows)
