@@ -1,6 +1,9 @@
 """All results on one page: chapters in order, places and links that stay within it."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 from vctlib.commands.single_page import single_page
@@ -46,3 +49,9 @@ def test_it_looks_as_the_pages_do_and_runs_nothing_but_formulas(folder):
 def test_an_absent_chapter_is_named(folder):
     with pytest.raises(InputError, match=r"three\.html: absent"):
         single_page(folder, ["one", "three"], "All", "en")
+
+
+def test_the_book_names_chapters_that_it_has():
+    root = Path(__file__).parents[1]
+    named = yaml.safe_load((root / "_config.yml").read_text())["sphinx"]["config"]["single_page_chapters"]
+    assert not [name for name in named if not (root / "book" / f"{name}.md").is_file()]

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
-from sphinx.util import logging
 
 from vctlib.errors import InputError
 from vctlib.files import write_text
@@ -24,7 +23,6 @@ section.chapter { break-before: page; border-top: 1px solid var(--pst-color-bord
 section.chapter:first-of-type { break-before: auto; border-top: 0; margin-top: 0; }
 figure, table { break-inside: avoid; }
 """
-_log = logging.getLogger(__name__)
 
 
 def single_page(folder: Path, chapters: Iterable[str], title: str, language: str) -> str:
@@ -37,7 +35,7 @@ def single_page(folder: Path, chapters: Iterable[str], title: str, language: str
     for name in chapters:
         path = folder / f"{name}.html"
         if not path.is_file():
-            raise InputError(f"{path}: absent; single_page_chapters in _config.yml names a page that the book lacks")
+            raise InputError(f"{path}: absent; the book has no such page")
         pages[name] = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
     page = BeautifulSoup(
         f'<!DOCTYPE html><html lang="{language}" data-mode="light" data-theme="light"><head><meta charset="utf-8"/>'
@@ -98,15 +96,12 @@ def _within(link: str, name: str, chapters: list[str]) -> str:
 
 
 def _write(app: Sphinx, error: Exception | None) -> None:
-    if error is not None or app.builder.format != "html" or not app.config.single_page_chapters:
+    if error is not None or app.builder.format != "html":
         return
-    title = f"{app.config.project or app.config.html_title}: results"
-    try:
-        text = single_page(Path(app.outdir), app.config.single_page_chapters, title, app.config.language)
-    except InputError as problem:
-        _log.warning("%s", problem)
-        return
-    write_text(Path(app.outdir) / FILE, text)
+    chapters = [name for name in app.config.single_page_chapters if name in app.env.found_docs]  # a part may be built
+    if chapters:
+        title = f"{app.config.project or app.config.html_title}: results"
+        write_text(Path(app.outdir) / FILE, single_page(Path(app.outdir), chapters, title, app.config.language))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
