@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from vctlib.errors import InputError
-from vctlib.trial.verdict_agreement import Limits, agreement, agreement_by_size, cell_table
+from vctlib.trial.verdict_agreement import Limits, agreement, agreement_by_size, agreement_by_task, cell_table
 
 LIMITS = {"fat": Limits(2.0, 3.0), "liver": Limits(100.0, 150.0)}
 PEOPLE = [f"p{number:02d}" for number in range(40)]
@@ -57,6 +57,14 @@ def test_agreement_counts_by_hand(cells):
     assert (table.at["same verdict", "low"], table.at["same verdict", "high"]) == pytest.approx(
         (0.1216, 0.7376), abs=1e-4
     )
+
+
+def test_tasks_are_counted_apart(cells):
+    table = agreement_by_task(cells, LIMITS).set_index("task")
+    counts = ["cells", "same_verdict", "passes", "false_alarm", "fails", "miss"]
+    assert table.loc["fat", counts].tolist() == [6, 4, 4, 2, 2, 0]
+    assert table.loc["liver", counts].tolist() == [4, 0, 2, 0, 2, 2]
+    assert table.at["fat", "ratio"] == pytest.approx(1.1, rel=0.1)  # 0.96, 1.1 and 2.7
 
 
 def test_ranks_are_of_errors_as_multiples_of_the_acceptable_one():

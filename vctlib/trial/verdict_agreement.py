@@ -109,6 +109,21 @@ def agreement(cells: pd.DataFrame, limits: Mapping[str, Limits], level: float = 
     return pd.DataFrame(rows)
 
 
+def agreement_by_task(cells: pd.DataFrame, limits: Mapping[str, Limits]) -> pd.DataFrame:
+    """`agreement` task by task as counts, for few cells have no useful interval: columns task; cells; same_verdict;
+    passes and fails on real people, with false_alarm and miss among them; and ratio, the median over cells of the
+    synthetic error over the real one."""
+    rows = []
+    for task, own in cells.groupby("task", sort=False):
+        found = agreement(own, limits).set_index("measure")
+        hits = (found["value"] * found["n"]).fillna(0).round().astype(int)
+        row = {"task": task, "cells": len(own), "same_verdict": hits["same verdict"]}
+        row |= {"passes": found.at["false alarm", "n"], "false_alarm": hits["false alarm"]}
+        row |= {"fails": found.at["miss", "n"], "miss": hits["miss"]}
+        rows.append(row | {"ratio": float((own[f"mae_{SYNTHETIC}"] / own[f"mae_{REAL}"]).median())})
+    return pd.DataFrame(rows)
+
+
 def _rank_correlation(cells: pd.DataFrame, limits: Mapping[str, Limits], level: float, seed: int) -> dict:
     scale = cells["task"].map({task: each.acceptable for task, each in limits.items()}).to_numpy(float)
     real, synthetic = (cells[f"mae_{arm}"].to_numpy(float) / scale for arm in (REAL, SYNTHETIC))
