@@ -88,5 +88,5 @@ def test_a_detector_is_tried_in_every_arm(people, monkeypatch, tmp_path):
 
 
 def test_only_phantoms_can_be_made_with_lesions(people, monkeypatch):
-    with pytest.raises(InputError, match="this study makes phantoms with lesions"):
+    with pytest.raises(InputError, match="a profile of phantoms without conditions"):
         run_cells("26_detect_lesions", monkeypatch, **people, overrides={"cohort": {"source": "nifti", "n_more": 0}})

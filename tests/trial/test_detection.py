@@ -40,7 +40,7 @@ def test_every_arm_has_its_area_and_its_difference(predictions):
         own = predictions[(predictions["population"] == population) & (predictions["arm"] == arm)]
         assert row["auc"] == pytest.approx(roc_auc_score(own["truth"], own["prediction"]))
         assert row["low"] <= row["auc"] <= row["high"] and row["n_patients"] == 40 and row["n_with"] == 20
-        assert row["n"] == len(own) and row["n_missing"] == 0
+        assert row["n"] == len(own) == row["n_asked"]
     gap = table.loc[("slim", "synthetic"), "difference"]
     assert gap == pytest.approx(table.at[("slim", "synthetic"), "auc"] - table.at[("slim", "real"), "auc"])
     assert table.at[("slim", "synthetic"), "difference_high"] < 0 and np.isnan(table.at[("slim", "real"), "difference"])
@@ -48,14 +48,20 @@ def test_every_arm_has_its_area_and_its_difference(predictions):
 
 
 def test_what_has_no_answer_is_counted_and_left_out(predictions):
-    lost = predictions["arm"].eq("real") & predictions["subject_id"].isin(["slim3", "slim4", "heavy1"])
+    lost = predictions["arm"].eq("real") & predictions["subject_id"].isin(["slim3", "heavy1", "heavy2", "heavy3"])
     table = detection_by_arm(predictions.assign(prediction=predictions["prediction"].mask(lost)), PROTOCOL, ["real"])
-    assert list(table["n_missing"]) == [2, 1] and list(table["n_with"]) == [19, 19]
+    assert list(table["n"]) == [39, 37] and list(table["n_asked"]) == [40, 40] and list(table["n_with"]) == [19, 18]
+    assert list(table["verdict"]) == ["pass", NOT_ENOUGH_EVIDENCE]  # more than one in twenty is missing
     few = predictions[predictions["subject_id"].isin(["slim1", "slim2"])]
     table = detection_by_arm(few, PROTOCOL, ["real", "synthetic"])
     assert set(table["verdict"]) == {NOT_ENOUGH_EVIDENCE} and table["low"].isna().all()
     with pytest.raises(InputError, match="prediction"):
         detection_by_arm(predictions.drop(columns="prediction"), PROTOCOL, ["real"])
+
+
+def test_arms_are_held_against_the_one_that_is_named(predictions):
+    table = detection_by_arm(predictions, PROTOCOL, ["real", "synthetic"], reference="synthetic").set_index("arm")
+    assert table.loc["synthetic", "difference"].isna().all() and (table.loc["real", "difference_low"] > 0).all()
 
 
 def test_larger_findings_are_told_from_those_who_have_none(predictions):
@@ -69,11 +75,15 @@ def test_larger_findings_are_told_from_those_who_have_none(predictions):
 def test_pages_show_people_areas_and_intervals(predictions):
     arms, populations = {"real": "Real", "synthetic": "Synthetic"}, {"slim": "BMI under 30", "heavy": "BMI over 30"}
     shown = shown_by_arm(detection_by_arm(predictions, PROTOCOL, list(arms)), populations, arms)
-    assert list(shown["People (with a lesion)"]) == ["40 (20)"] * 4 and list(shown["Images"]) == ["40", "80"] * 2
+    assert (
+        list(shown["People (with a lesion)"]) == ["40 (20)"] * 4
+        and list(shown["Answered"]) == ["40 of 40", "80 of 80"] * 2
+    )
     assert shown["AUC [95% CI]"].str.fullmatch(r"\d\.\d\d \[\d\.\d\d, \d\.\d\d\]").all()
-    assert shown.at[0, "Difference to real [95% CI]"] == "" and shown.at[1, "Equivalent from"].startswith("±")
+    assert shown.at[0, "Less that of real [95% CI]"] == "\N{EN DASH}" and shown.at[1, "Equivalent from"].startswith("±")
     sizes = shown_by_size(detection_by_size(predictions, PROTOCOL, list(arms), "largest_mm", [0, 20, np.inf]), arms)
-    assert list(sizes.columns) == ["Arm", "Largest 0–20 mm (n = 14)", "Largest 20 mm and over (n = 26)"]
+    assert list(sizes.columns) == ["Arm", "Largest 0–20 mm", "Largest 20 mm and over"]
+    assert sizes["Largest 0–20 mm"].str.endswith(", n = 14").all()
 
 
 def test_the_committed_protocol_is_valid():

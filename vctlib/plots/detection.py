@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from vctlib.anatomy import DISPLAY_WINDOW, Window
 from vctlib.metrics.slices import take_slice
-from vctlib.plots.bodies import grey, show_slice, window_name
+from vctlib.plots.bodies import grey, scale_bar, show_slice, window_name
 from vctlib.plots.style import COLOURS, PAGE_WIDTH
 
 _BAR_MM = 50.0
@@ -42,7 +42,7 @@ def findings_beside(arms: Mapping[str, Shown], spacing_mm: float, window: Window
         radius = shown.diameter_mm / 2 + 1.5 * spacing_mm
         column[1].add_patch(Circle(place, radius, fill=False, color="#F5D90A", linewidth=1.2))
         column[0].set_title(caption, fontsize=8.5, fontweight="normal", loc="center")
-    axes[0, 0].plot([20, 20 + _BAR_MM], [24, 24], color="white", linewidth=2, solid_capstyle="butt")
+    scale_bar(axes[0, 0], _BAR_MM)
     note = f"Window {window_name(window)}; bar {_BAR_MM / 10:g} cm. The person's right is on the left."
     figure.supxlabel(note, fontsize=7.5, color="#555555")
     return figure

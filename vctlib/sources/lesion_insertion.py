@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from vctlib.cohort import Cohort
@@ -18,7 +19,7 @@ from vctlib.sources.phantom.bone_layer import BALL, share_of_voxel
 from vctlib.sources.phantom.conditions import LiverLesion
 
 # Standard deviation of the blur by which a ball before the simulated scan comes nearest to the same ball after it: 0.4
-# of 0.2 to 1.0 in all of six phantoms at 8 mm, whose sinograms have bins as wide as the voxels.
+# of 0.2 to 1.0 in each of six phantoms at 8 mm, under all three models of scanner. One blur stands for all of them.
 BLUR_VOXELS = 0.4
 
 
@@ -29,31 +30,40 @@ class WithLesions(NamedTuple):
 
 
 def insert_lesions(
-    hu: np.ndarray, liver: np.ndarray, spacing_mm: float, lesions: Sequence[LiverLesion], rng: np.random.Generator
+    hu: np.ndarray,
+    liver: np.ndarray,
+    spacing_mm: float,
+    lesions: Sequence[LiverLesion],
+    rng: np.random.Generator,
+    centres: np.ndarray | None = None,
 ) -> WithLesions:
     """A CT (x, y, z; HU; cubic voxels) with these lesions in its `liver` (bool).
 
-    Each lies at a random place where it fits into the liver, or, where it fits nowhere, at the deepest. Raises
-    InputError where there are lesions and no liver.
+    Each lies at its row of `centres` (lesions, 3; in voxels), or else at a random place where it fits into the liver
+    with half a voxel about it, or, where it fits nowhere, at the deepest. What lies beyond the liver is left out.
+    Raises InputError where there are lesions and no liver.
     """
     added, filled = np.zeros(hu.shape, np.float32), np.zeros(hu.shape, bool)
     if lesions and not liver.any():
         raise InputError("there is no liver to put lesions into")
-    depth = distance_transform_edt(liver) * spacing_mm if lesions else None
-    centres = []
-    for lesion in lesions:
-        centre = _place(depth, lesion.diameter_mm / 2 + spacing_mm / 2, rng)
+    if centres is None:
+        depth = distance_transform_edt(liver) * spacing_mm if lesions else None
+        centres = [_place(depth, lesion.diameter_mm / 2, spacing_mm, rng) for lesion in lesions]
+    for lesion, centre in zip(lesions, centres, strict=True):
         share = _ball(hu.shape, centre, lesion.diameter_mm / 2, spacing_mm) * liver
         added = added * (1 - share) + lesion.contrast_hu * share  # where two meet, the later one is seen
         filled |= share >= 0.5
-        centres.append(centre)
     blurred = gaussian_filter(added, BLUR_VOXELS)
     return WithLesions(np.rint(hu + blurred).astype(np.int16), filled, np.array(centres).reshape(-1, 3))
 
 
-def _place(depth: np.ndarray, wanted_mm: float, rng: np.random.Generator) -> np.ndarray:
-    """A point (3,), in voxels, so deep in the liver; a random one within the voxel that was drawn."""
-    deep = np.argwhere(depth >= min(wanted_mm, depth.max()))
+def _place(depth: np.ndarray, radius_mm: float, spacing_mm: float, rng: np.random.Generator) -> np.ndarray:
+    """A point (3,), in voxels, where a ball and half a voxel about it fit; a random one within the voxel drawn.
+
+    `depth` (mm) is to the centre of the nearest voxel outside, half a voxel beyond the surface; the point lies up to
+    half a voxel off the middle of its own.
+    """
+    deep = np.argwhere(depth >= min(radius_mm + 1.5 * spacing_mm, depth.max()))
     return deep[rng.integers(len(deep))] + rng.uniform(-0.5, 0.5, 3)
 
 
@@ -95,3 +105,16 @@ def _findings(cohort: Cohort, subject_id: str) -> list[dict]:
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not readable as JSON ({error}); remove the cohort and make it again") from None
     return [finding for finding in findings if finding["kind"] == "liver_lesion"]
+
+
+def check_same_people(healthy: pd.DataFrame, ill: pd.DataFrame) -> None:
+    """Raise InputError unless everybody in the table `ill` is in `healthy`, the same person, without lesions there."""
+    absent = ill.index.difference(healthy.index)
+    if len(absent):
+        raise InputError(f"the cohort without lesions lacks {len(absent)} people, first {absent[0]!r}")
+    for name in ("sex", "age_years", "height_cm", "weight_kg"):
+        other = ill.index[healthy.loc[ill.index, name].to_numpy() != ill[name].to_numpy()]
+        if len(other):
+            raise InputError(f"{other[0]} has another {name} in the two cohorts; make both from one profile and seed")
+    if "liver_lesions" in healthy and (healthy.loc[ill.index, "liver_lesions"] > 0).any():
+        raise InputError("the cohort that should have no liver lesions has some")

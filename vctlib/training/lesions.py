@@ -32,7 +32,7 @@ class LesionObjective:
 
     def __init__(self, network: nn.Module, hu: np.ndarray, liver: np.ndarray, lesions: np.ndarray) -> None:
         self._arrays = {"hu": hu, "liver": liver, "lesions": lesions}
-        self._loss = DiceCELoss(sigmoid=True, batch=True, weight=torch.tensor([_LESION_WEIGHT], device=device()))
+        self._loss = DiceCELoss(sigmoid=True, weight=torch.tensor([_LESION_WEIGHT], device=device()))
         self.networks = {"network": network}
 
     def batch(self, rng: np.random.Generator, size: int) -> dict[str, Tensor]:

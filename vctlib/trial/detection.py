@@ -14,19 +14,22 @@ from vctlib.trial.statistics import smallest_margin
 from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 
 _TABLE = "the table of predictions"
+DASH = "\N{EN DASH}"
 COLUMNS = (
-    "population arm n n_patients n_with n_missing auc low high difference difference_low difference_high "
+    "population arm n n_asked n_patients n_with auc low high difference difference_low difference_high "
     "equivalent_from verdict"
 ).split()
 
 
-def detection_by_arm(predictions: pd.DataFrame, protocol: Protocol, arms: Sequence[str]) -> pd.DataFrame:
+def detection_by_arm(
+    predictions: pd.DataFrame, protocol: Protocol, arms: Sequence[str], reference: str = REAL
+) -> pd.DataFrame:
     """A row for each population of the protocol and each of the arms that has images of it.
 
-    predictions: one row an image with population, arm, subject_id and the protocol's truth and prediction columns; rows
-    without a prediction are counted as `n_missing` and left out. n counts images, n_patients people, n_with those with
-    the condition; differences are to the arm `real`, paired by person. Columns: `COLUMNS`. Raises InputError for a
-    missing column.
+    predictions: one row an image with population, arm, subject_id and the protocol's truth and prediction columns. n
+    counts images with a prediction, of the n_asked, n_patients their people, n_with those with the condition; where
+    more are without one than the protocol's `most_unanswered` allows, there is no verdict. Differences are to the arm
+    `reference`, paired by person. Columns: `COLUMNS`. Raises InputError for a missing column.
     """
     columns = ["population", "arm", "subject_id", protocol.truth_column, protocol.prediction_column]
     require_columns(predictions, columns, _TABLE)
@@ -36,8 +39,10 @@ def detection_by_arm(predictions: pd.DataFrame, protocol: Protocol, arms: Sequen
         answered = {arm: own.dropna(subset=[protocol.prediction_column]) for arm, own in asked.items()}
         for arm, own in answered.items():
             if len(asked[arm]):
-                row = _row(own, answered.get(REAL), arm, protocol)
-                row |= {"population": population, "n_missing": len(asked[arm]) - len(own)}
+                base = None if arm == reference else answered.get(reference)
+                row = _row(own, base, protocol) | {"population": population, "arm": arm, "n_asked": len(asked[arm])}
+                if 1 - len(own) / len(asked[arm]) > protocol.most_unanswered:
+                    row["verdict"] = NOT_ENOUGH_EVIDENCE  # nobody passes by answering where it is easy
                 rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -46,16 +51,16 @@ def _rows(predictions: pd.DataFrame, population: str, arm: str) -> pd.DataFrame:
     return predictions[(predictions["population"] == population) & (predictions["arm"] == arm)]
 
 
-def _row(own: pd.DataFrame, real: pd.DataFrame | None, arm: str, protocol: Protocol) -> dict:
+def _row(own: pd.DataFrame, base: pd.DataFrame | None, protocol: Protocol) -> dict:
     ill = own.loc[own[protocol.truth_column] == 1, "subject_id"]
-    row = {"arm": arm, "n": len(own), "n_patients": own["subject_id"].nunique(), "n_with": ill.nunique()}
+    row = {"n": len(own), "n_patients": own["subject_id"].nunique(), "n_with": ill.nunique()}
     row |= {"auc": value_of(own, protocol), "verdict": NOT_ENOUGH_EVIDENCE}
     if not is_enough(own, protocol):
         return row
     found = estimate(own, protocol)
     row |= {"low": found.low, "high": found.high, "verdict": verdict(found.low, found.high, protocol)}
-    if arm != REAL and real is not None and is_enough(real, protocol):
-        gap = difference(own, real, protocol)
+    if base is not None and is_enough(base, protocol):
+        gap = difference(own, base, protocol)
         row |= {"difference": gap.value, "difference_low": gap.low, "difference_high": gap.high}
         row |= {"equivalent_from": smallest_margin(gap)}
     return row
@@ -83,7 +88,9 @@ def detection_by_size(
     return pd.DataFrame(rows, columns="arm low_mm high_mm n_with auc low high".split())
 
 
-def shown_by_arm(table: pd.DataFrame, populations: Mapping[str, str], arms: Mapping[str, str]) -> pd.DataFrame:
+def shown_by_arm(
+    table: pd.DataFrame, populations: Mapping[str, str], arms: Mapping[str, str], reference: str = REAL
+) -> pd.DataFrame:
     """`detection_by_arm` as a page prints it: text cells, populations and arms by their labels."""
     rows = []
     for row in table.itertuples():
@@ -93,10 +100,10 @@ def shown_by_arm(table: pd.DataFrame, populations: Mapping[str, str], arms: Mapp
                 "Population": populations[row.population],
                 "Arm": arms[row.arm],
                 "People (with a lesion)": f"{row.n_patients} ({row.n_with})",
-                "Images": f"{row.n}",
+                "Answered": f"{row.n} of {row.n_asked}",
                 "AUC [95% CI]": _interval(row.auc, row.low, row.high),
-                "Difference to real [95% CI]": gap,
-                "Equivalent from": "" if np.isnan(row.equivalent_from) else f"±{row.equivalent_from:.2f}",
+                f"Less that of {arms[reference].lower()} [95% CI]": gap,
+                "Equivalent from": DASH if np.isnan(row.equivalent_from) else f"±{row.equivalent_from:.2f}",
                 "Verdict": row.verdict,
             }
         )
@@ -104,19 +111,19 @@ def shown_by_arm(table: pd.DataFrame, populations: Mapping[str, str], arms: Mapp
 
 
 def shown_by_size(table: pd.DataFrame, arms: Mapping[str, str]) -> pd.DataFrame:
-    """`detection_by_size` as a page prints it: a row for each arm, a column for each size."""
+    """`detection_by_size` as a page prints it: a row for each arm, a column for each size; n counts people with it."""
     rows = []
     for arm, label in arms.items():
         row = {"Arm": label}
         for cell in table[table["arm"] == arm].itertuples():
             size = f"{cell.low_mm:g} mm and over" if np.isinf(cell.high_mm) else f"{cell.low_mm:g}–{cell.high_mm:g} mm"
-            row[f"Largest {size} (n = {cell.n_with})"] = _interval(cell.auc, cell.low, cell.high)
+            row[f"Largest {size}"] = f"{_interval(cell.auc, cell.low, cell.high)}, n = {cell.n_with}"
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _interval(value: float, low: float, high: float, sign: str = "") -> str:
     if np.isnan(value):
-        return ""
+        return DASH
     number = f"{{:{sign}.2f}}".format
     return number(value) + ("" if np.isnan(low) else f" [{number(low)}, {number(high)}]")
