@@ -3,7 +3,14 @@ import pandas as pd
 import pytest
 
 from vctlib.errors import InputError
-from vctlib.trial.verdict_agreement import Limits, agreement, agreement_by_size, agreement_by_task, cell_table
+from vctlib.trial.verdict_agreement import (
+    Limits,
+    agreement,
+    agreement_by_size,
+    agreement_by_task,
+    cell_table,
+    open_questions,
+)
 
 LIMITS = {"fat": Limits(2.0, 3.0), "liver": Limits(100.0, 150.0)}
 PEOPLE = [f"p{number:02d}" for number in range(40)]
@@ -44,50 +51,59 @@ def test_every_model_is_judged_on_every_population_by_the_limits_of_its_task(cel
 
 
 def test_agreement_counts_by_hand(cells):
-    table = agreement(cells, LIMITS).set_index("measure")
+    table = agreement(cells).set_index("measure")
     assert table["value"].drop("rank correlation").to_dict() == {
-        "same verdict": 0.4, "same verdict by the mean": 0.4, "false alarm": pytest.approx(2 / 6), "miss": 0.5,
-        "open": 0.2,
+        "same verdict": 0.4, "same verdict by the mean": 0.4, "pass kept": pytest.approx(2 / 6), "pass left open": 0,
+        "false alarm": pytest.approx(2 / 6), "miss": 0.5, "pass is right": 0.5,
     }  # fmt: skip
     assert table["n"].to_dict() == {
-        "same verdict": 10, "same verdict by the mean": 10, "false alarm": 6, "miss": 4, "open": 10,
-        "rank correlation": 10,
+        "same verdict": 10, "same verdict by the mean": 10, "pass kept": 6, "pass left open": 6, "false alarm": 6,
+        "miss": 4, "pass is right": 4, "rank correlation": 10,
     }  # fmt: skip
+    assert table["models"].tolist() == [5, 5, 3, 3, 3, 2, 2, 5]
     # Clopper and Pearson for 4 of 10, from their tables
     assert (table.at["same verdict", "low"], table.at["same verdict", "high"]) == pytest.approx(
         (0.1216, 0.7376), abs=1e-4
     )
 
 
+def test_where_everything_fails_agreement_is_easy(cells):
+    assert len(open_questions(cells)) == 10
+    failing = cells[cells["model"].isin(["good", "bad", "Lmiss"])]
+    assert set(open_questions(failing)["task"]) == {"fat"}
+
+
 def test_tasks_are_counted_apart(cells):
-    table = agreement_by_task(cells, LIMITS).set_index("task")
-    counts = ["cells", "same_verdict", "passes", "false_alarm", "fails", "miss"]
-    assert table.loc["fat", counts].tolist() == [6, 4, 4, 2, 2, 0]
-    assert table.loc["liver", counts].tolist() == [4, 0, 2, 0, 2, 2]
-    assert table.at["fat", "ratio"] == pytest.approx(1.1, rel=0.1)  # 0.96, 1.1 and 2.7
+    table = agreement_by_task(cells).set_index("task")
+    counts = ["cells", "same_verdict", "passes", "pass_kept", "false_alarm", "fails", "miss"]
+    assert table.loc["fat", counts].tolist() == [6, 4, 4, 2, 2, 2, 0]
+    assert table.loc["liver", counts].tolist() == [4, 0, 2, 0, 0, 2, 2]
+    assert table.at["fat", "ratio_of_passes"] == pytest.approx((1.1 + 4 / 1.5) / 2, rel=0.1)
+    assert table.at["fat", "ratio_of_fails"] == pytest.approx(4.8 / 5, rel=0.05)
 
 
-def test_ranks_are_of_errors_as_multiples_of_the_acceptable_one():
-    order = {("a", 1.0), ("b", 2.5), ("Lc", 150.0), ("Ld", 300.0)}  # 0.5, 1.25, 1.5 and 3 times
-    mae = {
-        (model, arm): size * (1.3 if arm == "synthetic" else 1)
-        for model, size in order
-        for arm in ("real", "synthetic")
-    }
+def test_ranks_are_compared_within_a_task():
+    """Errors in millilitres are all larger than errors in percent: ranks over both tasks would agree for that alone."""
+    real = {"a": 1.0, "b": 2.0, "c": 3.0, "La": 100.0, "Lb": 200.0, "Lc": 300.0}
+    synthetic = real | {"La": 300.0, "Lb": 200.0, "Lc": 100.0}
+    mae = {(model, "real"): size for model, size in real.items()}
+    mae |= {(model, "synthetic"): size for model, size in synthetic.items()}
     found = cell_table(predictions_of(mae, spread=0), {"all": PEOPLE}, LIMITS, n_resamples=100)
-    table = agreement(found, LIMITS).set_index("measure")
-    assert table.at["rank correlation", "value"] == pytest.approx(1.0)
+    table = agreement(found).set_index("measure")
+    assert table.at["rank correlation", "value"] == pytest.approx(0.0)  # 1 for fat, -1 for the liver
+    assert agreement_by_task(found)["rank_correlation"].tolist() == pytest.approx([1.0, -1.0])
 
 
 def test_fewer_synthetic_people_leave_more_open(cells):
     mae = {("good", "real"): 1.0, ("good", "synthetic"): 1.4}
     wide = predictions_of(mae, spread=1.0)
     own = cell_table(wide, {"all": PEOPLE}, LIMITS, n_resamples=200)
-    table = agreement_by_size(wide, {"all": PEOPLE}, LIMITS, own, [5, 40], n_draws=20, n_resamples=200)
-    open_share = table[table["measure"] == "open"].set_index("size")["value"]
+    table = agreement_by_size(wide, {"all": PEOPLE}, LIMITS, own, [5, 40, 80], n_draws=20, n_resamples=200)
+    open_share = table[table["measure"] == "pass left open"].set_index("size")["value"]
     assert open_share[5] > open_share[40] == 0
     same = table[table["measure"] == "same verdict"].set_index("size")
     assert same.at[40, "value"] == 1.0 and same.at[40, "n"] == 20
+    assert 80 not in same.index  # no cell has so many
 
 
 def test_a_cell_of_too_few_people_is_named():

@@ -17,7 +17,7 @@ _OF_VERDICT = {
     NOT_ENOUGH_EVIDENCE: ("#D9D9D9", ""),
     FAIL: ("#D55E00", "f"),
 }
-_SHARES = ("same verdict", "false alarm", "miss", "open")
+_SHARES = ("same verdict", "pass kept", "false alarm", "miss")
 
 
 def verdict_map(cells: pd.DataFrame) -> Figure:
@@ -53,7 +53,7 @@ def verdict_map(cells: pd.DataFrame) -> Figure:
 def agreement_over_size(curve: pd.DataFrame) -> Figure:
     """Shares of `agreement_by_size` over the number of synthetic people of a cell, with the range over draws."""
     figure, ax = plt.subplots(figsize=(0.75 * PAGE_WIDTH, 3.4))
-    for colour, measure in zip(("#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"), _SHARES, strict=True):
+    for colour, measure in zip(("#0072B2", "#009E73", "#D55E00", "#CC79A7"), _SHARES, strict=True):
         own = curve[curve["measure"] == measure].sort_values("size")
         ax.plot(own["size"], own["value"], "o-", color=colour, markersize=4, label=measure)
         ax.fill_between(own["size"], own["low"], own["high"], color=colour, alpha=0.15, linewidth=0)

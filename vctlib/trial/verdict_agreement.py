@@ -16,7 +16,7 @@ from vctlib.trial.arms import REAL, SYNTHETIC
 from vctlib.trial.bootstrap import bootstrap_mae, percentile_interval
 from vctlib.trial.checks import require_columns
 from vctlib.trial.split import MINIMUM_PEOPLE
-from vctlib.trial.verdict import FAIL, PASS, interval_verdict, paper_verdict
+from vctlib.trial.verdict import FAIL, NOT_ENOUGH_EVIDENCE, PASS, interval_verdict, paper_verdict
 
 _TABLE = "the table of predictions"
 
@@ -84,60 +84,89 @@ def _share(hits: int, of: int, level: float) -> dict:
     return {"value": hits / of, "low": float(interval.low), "high": float(interval.high), "n": int(of)}
 
 
-def agreement(cells: pd.DataFrame, limits: Mapping[str, Limits], level: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """How the two arms of `cell_table` agree; columns measure, value, low, high, n.
+def agreement(cells: pd.DataFrame, level: float = 0.95, seed: int = 0, n_resamples: int = 500) -> pd.DataFrame:
+    """How the two arms of `cell_table` agree; columns measure, value, low, high, n (cells), models.
 
     - `same verdict`: of all cells; `same verdict by the mean`: the paper's verdicts.
-    - `false alarm`: of cells that pass on real people, those that fail on synthetic ones. `miss`: of cells that fail on
-      real people, those that pass on synthetic ones. `open`: of cells decided on real people, those left open.
-    - `rank correlation`: Spearman's over cells, of the errors as multiples of the acceptable one; its interval
-      resamples models, since cells of one model are not independent. The intervals of the shares are exact for
-      independent cells and so somewhat too narrow.
+    - Of cells that pass on real people: `pass kept`, those that pass on synthetic ones; `pass left open`, those without
+      enough evidence there; `false alarm`, those that fail.
+    - `miss`: of cells that fail on real people, those that pass on synthetic ones. `pass is right`: of cells that pass
+      on synthetic people, those that pass on real ones.
+    - `rank correlation`: Spearman's of the errors over the cells of one task, mean over tasks by cells.
+
+    Intervals of shares are exact for independent cells (clopper1934). Cells of one model are not, and `models` counts
+    how many stand behind a share: with few, the interval is too narrow. That of the rank correlation resamples models.
     """
     real, synthetic = cells[f"verdict_{REAL}"], cells[f"verdict_{SYNTHETIC}"]
-    passes, fails = real == PASS, real == FAIL
-    decided = passes | fails
+    passes, everything = real == PASS, np.ones(len(cells), bool)
     shares = {
-        "same verdict": (real == synthetic, np.ones(len(cells), bool)),
-        "same verdict by the mean": (cells[f"point_{REAL}"] == cells[f"point_{SYNTHETIC}"], np.ones(len(cells), bool)),
+        "same verdict": (real == synthetic, everything),
+        "same verdict by the mean": (cells[f"point_{REAL}"] == cells[f"point_{SYNTHETIC}"], everything),
+        "pass kept": (synthetic == PASS, passes),
+        "pass left open": (synthetic == NOT_ENOUGH_EVIDENCE, passes),
         "false alarm": (synthetic == FAIL, passes),
-        "miss": (synthetic == PASS, fails),
-        "open": (~synthetic.isin([PASS, FAIL]), decided),
+        "miss": (synthetic == PASS, real == FAIL),
+        "pass is right": (passes, synthetic == PASS),
     }
-    rows = [{"measure": name} | _share((hit & of).sum(), of.sum(), level) for name, (hit, of) in shares.items()]
-    rows.append({"measure": "rank correlation"} | _rank_correlation(cells, limits, level, seed))
+    rows = [
+        {"measure": name}
+        | _share((hit & of).sum(), of.sum(), level)
+        | {"models": cells.loc[np.asarray(of), "model"].nunique()}
+        for name, (hit, of) in shares.items()
+    ]
+    rows.append({"measure": "rank correlation"} | _rank_correlation(cells, level, seed, n_resamples))
     return pd.DataFrame(rows)
 
 
-def agreement_by_task(cells: pd.DataFrame, limits: Mapping[str, Limits]) -> pd.DataFrame:
-    """`agreement` task by task as counts, for few cells have no useful interval: columns task; cells; same_verdict;
-    passes and fails on real people, with false_alarm and miss among them; and ratio, the median over cells of the
-    synthetic error over the real one."""
+def open_questions(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of tasks whose verdict on real people differs from cell to cell; where all fail, agreement is easy."""
+    return cells[cells.groupby("task")[f"verdict_{REAL}"].transform("nunique") > 1]
+
+
+def agreement_by_task(cells: pd.DataFrame) -> pd.DataFrame:
+    """`agreement` task by task as counts, for few cells have no useful interval.
+
+    Columns task; cells; same_verdict; passes and fails on real people, with pass_kept, false_alarm and miss among them;
+    ratio_of_passes, ratio_of_fails: the median over such cells of the synthetic error over the real one;
+    rank_correlation, Spearman's of the errors.
+    """
     rows = []
     for task, own in cells.groupby("task", sort=False):
-        found = agreement(own, limits).set_index("measure")
-        hits = (found["value"] * found["n"]).fillna(0).round().astype(int)
-        row = {"task": task, "cells": len(own), "same_verdict": hits["same verdict"]}
-        row |= {"passes": found.at["false alarm", "n"], "false_alarm": hits["false alarm"]}
-        row |= {"fails": found.at["miss", "n"], "miss": hits["miss"]}
-        rows.append(row | {"ratio": float((own[f"mae_{SYNTHETIC}"] / own[f"mae_{REAL}"]).median())})
+        real, synthetic = own[f"verdict_{REAL}"], own[f"verdict_{SYNTHETIC}"]
+        passes, fails, ratio = real == PASS, real == FAIL, own[f"mae_{SYNTHETIC}"] / own[f"mae_{REAL}"]
+        rows.append(
+            {
+                "task": task, "cells": len(own), "same_verdict": (real == synthetic).sum(),
+                "passes": passes.sum(), "pass_kept": (passes & (synthetic == PASS)).sum(),
+                "false_alarm": (passes & (synthetic == FAIL)).sum(),
+                "fails": fails.sum(), "miss": (fails & (synthetic == PASS)).sum(),
+                "ratio_of_passes": ratio[passes].median(), "ratio_of_fails": ratio[fails].median(),
+                "rank_correlation": _within_tasks(own),
+            }
+        )  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _rank_correlation(cells: pd.DataFrame, limits: Mapping[str, Limits], level: float, seed: int) -> dict:
-    scale = cells["task"].map({task: each.acceptable for task, each in limits.items()}).to_numpy(float)
-    real, synthetic = (cells[f"mae_{arm}"].to_numpy(float) / scale for arm in (REAL, SYNTHETIC))
-    of_model = [np.flatnonzero(cells["model"] == model) for model in cells["model"].unique()]
-    rng, replicates = np.random.default_rng(seed), []
-    for _ in range(1000):
-        chosen = np.concatenate([of_model[i] for i in rng.integers(len(of_model), size=len(of_model))])
-        if np.ptp(real[chosen]) > 0 and np.ptp(synthetic[chosen]) > 0:
-            replicates.append(stats.spearmanr(real[chosen], synthetic[chosen]).statistic)
-    if not replicates:  # all errors are alike
-        return {"value": np.nan, "low": np.nan, "high": np.nan, "n": len(cells)}
-    low, high = percentile_interval(np.array(replicates), level)
-    value = float(stats.spearmanr(real, synthetic).statistic)
-    return {"value": value, "low": low, "high": high, "n": len(cells)}
+def _within_tasks(cells: pd.DataFrame) -> float:
+    """Spearman's correlation of the two arms' errors over the cells of each task, mean by cells; NaN without any."""
+    found, weights = [], []
+    for _, own in cells.groupby("task"):
+        real, synthetic = (own[f"mae_{arm}"].to_numpy(float) for arm in (REAL, SYNTHETIC))
+        if len(own) > 2 and np.ptp(real) > 0 and np.ptp(synthetic) > 0:
+            found.append(stats.spearmanr(real, synthetic).statistic)
+            weights.append(len(own))
+    return float(np.average(found, weights=weights)) if found else np.nan
+
+
+def _rank_correlation(cells: pd.DataFrame, level: float, seed: int, n_resamples: int) -> dict:
+    models = cells["model"].unique()
+    of_model = {model: cells[cells["model"] == model] for model in models}
+    rng = np.random.default_rng(seed)
+    drawn = (rng.choice(models, len(models)) for _ in range(n_resamples))
+    replicates = np.array([_within_tasks(pd.concat([of_model[model] for model in chosen])) for chosen in drawn])
+    replicates = replicates[np.isfinite(replicates)]
+    low, high = percentile_interval(replicates, level) if len(replicates) else (np.nan, np.nan)
+    return {"value": _within_tasks(cells), "low": low, "high": high, "n": len(cells), "models": len(models)}
 
 
 def agreement_by_size(
@@ -154,8 +183,9 @@ def agreement_by_size(
 ) -> pd.DataFrame:
     """What becomes of the agreement with fewer synthetic people; columns size, measure, value, low, high, n.
 
-    For each size and draw, every cell keeps so many of its synthetic people, chosen anew (all where it has fewer), and
-    is held against the whole real arm of `cells`. value: mean over draws; low, high: their central `level`. n: draws.
+    For each size and draw, every cell keeps so many of its synthetic people, chosen anew, and is held against the whole
+    real arm of `cells`. Sizes that not every cell has are left out. value: mean over draws; low, high: their central
+    `level`. n: draws.
     """
     rng, rows = np.random.default_rng(seed), []
     synthetic = predictions[predictions["arm"] == SYNTHETIC]
@@ -163,7 +193,7 @@ def agreement_by_size(
     for row in cells.itertuples():
         own = synthetic[(synthetic["model"] == row.model) & synthetic["subject_id"].isin(populations[row.population])]
         errors[row.Index] = (own["prediction"] - own["truth"]).to_numpy(float), own["subject_id"].to_numpy()
-    for size in sizes:
+    for size in (size for size in sizes if size <= cells[f"n_{SYNTHETIC}"].min()):
         found = []
         for draw in range(n_draws):
             fewer = cells.copy()
@@ -172,7 +202,7 @@ def agreement_by_size(
                 kept = np.isin(people, rng.permutation(np.unique(people))[:size])
                 judged = _judged(error[kept], people[kept], SYNTHETIC, limits[row.task], n_resamples, draw, level)
                 fewer.loc[row.Index, list(judged)] = list(judged.values())
-            found.append(agreement(fewer, limits, level, seed).set_index("measure")["value"])
+            found.append(agreement(fewer, level, seed, n_resamples=0).set_index("measure")["value"])
         table = pd.DataFrame(found)
         low, high = table.quantile((1 - level) / 2), table.quantile((1 + level) / 2)
         for measure in table:
