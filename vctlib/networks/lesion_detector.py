@@ -7,15 +7,17 @@ import torch
 from monai.networks.nets import UNet
 from torch import Tensor, nn
 
-from vctlib.anatomy import Window
 from vctlib.network_config import LesionDetectorConfig
 from vctlib.networks.inference import device, inference
 
-LIVER_WINDOW = Window(-50.0, 150.0)  # twice as wide is what the network sees
+HU_PER_UNIT = 30.0  # of the input, which is 0 at the mean of the person's own liver: fatty livers are darker
 
 
 class LesionDetector(nn.Module):
-    """CT in HU and liver (0 or 1), each (batch, 1, x, y, z) -> logits of a lesion in a voxel (batch, 1, x, y, z)."""
+    """CT in HU and liver (0 or 1), each (batch, 1, x, y, z) -> logits of a lesion in a voxel (batch, 1, x, y, z).
+
+    Sees the liver alone, as the difference to its own mean.
+    """
 
     def __init__(self, config: LesionDetectorConfig):
         super().__init__()
@@ -30,9 +32,10 @@ class LesionDetector(nn.Module):
         )
 
     def forward(self, hu: Tensor, liver: Tensor) -> Tensor:
-        middle, half = sum(LIVER_WINDOW) / 2, (LIVER_WINDOW.high - LIVER_WINDOW.low) / 2
-        seen = ((hu.float() - middle) / half).clamp(-2.0, 2.0)
-        return self.body(torch.cat([seen, liver.float()], dim=1)).float()
+        hu, inside = hu.float(), liver.float()
+        own = (hu * inside).sum((2, 3, 4), keepdim=True) / inside.sum((2, 3, 4), keepdim=True).clamp_min(1.0)
+        seen = ((hu - own) / HU_PER_UNIT).clamp(-3.0, 3.0)
+        return self.body(torch.cat([seen * inside, inside], dim=1)).float()
 
 
 def box_size(config: LesionDetectorConfig, spacing_mm: float, grid: Sequence[int]) -> tuple[int, int, int]:
