@@ -22,8 +22,8 @@ def test_the_box_holds_what_is_asked_in_steps_that_can_be_halved():
     config = LesionDetectorConfig()
     assert box_size(config, 8.0, (96, 64, 256)) == (40, 32, 40)
     assert box_size(config, 16.0, (48, 32, 128)) == (20, 16, 20)
-    assert box_size(config, 100.0, (48, 32, 128)) == (12, 12, 12)
-    assert box_size(config, 4.0, (40, 38, 300)) == (40, 36, 80)
+    assert box_size(config, 100.0, (48, 32, 128)) == (6, 6, 6)
+    assert box_size(config, 4.0, (40, 39, 300)) == (40, 38, 80)
 
 
 def test_the_box_stays_in_the_grid():
@@ -34,14 +34,14 @@ def test_the_box_stays_in_the_grid():
     assert [(s.start, s.stop) for s in box] == [(0, 12), (8, 20), (6, 18)] and liver[box].sum() == liver.sum()
 
 
-def test_a_score_is_the_highest_probability_inside_the_liver():
+def test_a_score_is_the_highest_probability_deep_in_the_liver():
     class Fixed(torch.nn.Module):
         def forward(self, hu, liver):
             return hu / 10
 
     hu, liver = np.zeros(GRID, np.int16), np.zeros(GRID, bool)
     liver[8:16, 6:14, 8:16] = True
-    hu[10, 10, 10], hu[2, 2, 2] = 20, 900
+    hu[10, 10, 10], hu[2, 2, 2], hu[8, 10, 10] = 20, 900, 900  # the last lies at the surface
     assert lesion_score(Fixed(), hu, liver, (12, 12, 12), "no") == pytest.approx(1 / (1 + np.exp(-2)))
     assert np.isnan(lesion_score(Fixed(), hu, np.zeros_like(liver), (12, 12, 12), "no"))
 

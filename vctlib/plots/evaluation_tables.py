@@ -138,7 +138,10 @@ def _cell(value: float | None, low: float | None, high: float | None, digits: in
 def intensities_apart(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each arm: how much of its mean histogram lies in other bins than that of training people, and how much
     of a body between fat and soft tissue. table: rows arm, measure (`apart`, `valley`), value, low, high in percent."""
-    columns = {"apart": "Mean histogram in another bin of 10 HU (%)", "valley": "Body from \N{MINUS SIGN}40 to 0 HU (%)"}
+    columns = {
+        "apart": "Mean histogram in another bin of 10 HU (%)",
+        "valley": "Body from \N{MINUS SIGN}40 to 0 HU (%)",
+    }
     rows = []
     for arm, own in table.groupby("arm", sort=False):
         cells = {label: interval_text(own.set_index("measure").loc[name], 1) for name, label in columns.items()}

@@ -16,10 +16,10 @@ from vctlib.cohort import Cohort
 from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.networks.inference import device
-from vctlib.networks.lesion_detector import LesionDetector, box_about, box_size
+from vctlib.networks.lesion_detector import LesionDetector, box_about, box_size, interior_of
 from vctlib.training.loop import TrainingSummary, train
 
-_LESION_WEIGHT = 20.0  # of a lesion's voxel in the cross-entropy: one in hundreds of the liver's is
+_LESION_WEIGHT = 20.0  # of a lesion's voxel in the cross-entropy: one in hundreds of the interior's is
 
 
 def liver_of(cohort: Cohort, subject_id: str) -> np.ndarray:
@@ -28,10 +28,10 @@ def liver_of(cohort: Cohort, subject_id: str) -> np.ndarray:
 
 
 class LesionObjective:
-    """Dice loss and weighted cross-entropy over the voxels of the liver; boxes are mirrored at random."""
+    """Dice loss and weighted cross-entropy over the liver's interior; boxes are mirrored at random."""
 
-    def __init__(self, network: nn.Module, hu: np.ndarray, liver: np.ndarray, lesions: np.ndarray) -> None:
-        self._arrays = {"hu": hu, "liver": liver, "lesions": lesions}
+    def __init__(self, network: nn.Module, hu: np.ndarray, interior: np.ndarray, lesions: np.ndarray) -> None:
+        self._arrays = {"hu": hu, "interior": interior, "lesions": lesions}
         self._loss = DiceCELoss(sigmoid=True, weight=torch.tensor([_LESION_WEIGHT], device=device()))
         self.networks = {"network": network}
 
@@ -43,8 +43,8 @@ class LesionObjective:
         }
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
-        logits = self.networks["network"](batch["hu"], batch["liver"])
-        inside = batch["liver"]
+        logits = self.networks["network"](batch["hu"], batch["interior"])
+        inside = batch["interior"]
         loss = self._loss(logits[inside][None, None], batch["lesions"][inside][None, None].float())
         yield "network", loss, {"loss": loss.item()}
 
@@ -61,19 +61,21 @@ def train_lesion_detector(
     lesion = ids_of(people.info.labels, "liver_lesion")[0]
     parts = []
     for subject_id in tqdm(people.subjects, desc="reading livers", unit="body"):
-        liver = liver_of(people, subject_id)
-        box = box_about(liver, size)
+        interior = interior_of(liver_of(people, subject_id))
+        box = box_about(interior, size)
         if box is not None:
             labels = people.labels(subject_id)
-            parts.append((people.ct(subject_id)[0][box], liver[box], labels[box] == lesion))
-    hu, liver, lesions = (np.stack(part) for part in zip(*parts, strict=True)) if parts else (None, None, np.zeros(0))
+            parts.append((people.ct(subject_id)[0][box], interior[box], labels[box] == lesion))
+    hu, interior, lesions = (
+        (np.stack(part) for part in zip(*parts, strict=True)) if parts else (None, None, np.zeros(0))
+    )
     if not lesions.any():
         raise InputError(f"{people.path}: nobody among {len(people)} people has a lesion that fills half a voxel")
     torch.manual_seed(seed)
     network = LesionDetector(config).to(device())
     told = [config.model_dump(mode="json"), seed, people.subjects, people.info.model_dump(mode="json")]
     digest = hashlib.sha256(json.dumps(told).encode() + hu.tobytes() + lesions.tobytes())
-    objective = LesionObjective(network, hu, liver, lesions)
+    objective = LesionObjective(network, hu, interior, lesions)
     summary = train(
         objective,
         config.optimization,
