@@ -162,7 +162,7 @@ def _rank_correlation(cells: pd.DataFrame, level: float, seed: int, n_resamples:
     models = cells["model"].unique()
     of_model = {model: cells[cells["model"] == model] for model in models}
     rng = np.random.default_rng(seed)
-    drawn = (rng.choice(models, len(models)) for _ in range(n_resamples))
+    drawn = (rng.choice(models, len(models)) for _ in range(n_resamples if len(models) else 0))
     replicates = np.array([_within_tasks(pd.concat([of_model[model] for model in chosen])) for chosen in drawn])
     replicates = replicates[np.isfinite(replicates)]
     low, high = percentile_interval(replicates, level) if len(replicates) else (np.nan, np.nan)
