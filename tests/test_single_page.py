@@ -55,3 +55,8 @@ def test_the_book_names_chapters_that_it_has():
     root = Path(__file__).parents[1]
     named = yaml.safe_load((root / "_config.yml").read_text())["sphinx"]["config"]["single_page_chapters"]
     assert not [name for name in named if not (root / "book" / f"{name}.md").is_file()]
+
+
+def test_nothing_stays_folded(folder):
+    (folder / "three.html").write_text("<html><head></head><article><details><p>table</p></details></article></html>")
+    assert BeautifulSoup(single_page(folder, ["three"], "All", "en"), "html.parser").details.has_attr("open")

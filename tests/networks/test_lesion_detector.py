@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import binary_erosion
 from sklearn.metrics import roc_auc_score
 
 from vctlib.anatomy import TOTAL, ids_of
@@ -11,9 +12,9 @@ from vctlib.config import changed
 from vctlib.errors import InputError
 from vctlib.network_config import LesionDetectorConfig
 from vctlib.networks.lesion_detector import LesionDetector, box_about, box_size, lesion_score
-from vctlib.sources.lesion_insertion import insert_lesions
+from vctlib.sources.lesion_insertion import insert_lesions, liver_of
 from vctlib.sources.phantom.conditions import LiverLesion
-from vctlib.training.lesions import liver_of, train_lesion_detector
+from vctlib.training.lesions import train_lesion_detector
 
 GRID = (24, 20, 24)
 
@@ -47,14 +48,15 @@ def test_a_score_is_the_highest_probability_deep_in_the_liver():
 
 
 def _people(folder, n: int, labels=TOTAL):
-    """Everybody has a liver in noise; every second one a dark ball in it."""
+    """Everybody has a liver in noise, whose surface is darker than a lesion; every second one a dark ball in it."""
     about = {"name": "lesions", "kind": "reference", "source": "blocks", "code_version": "0", "seed": 0}
     writer = CohortWriter(folder, CohortInfo(spacing_mm=(16, 16, 16), grid=GRID, labels=dict(labels), **about))
     rng = np.random.default_rng(0)
     for number in range(n):
         liver = np.zeros(GRID, bool)
         liver[6:18, 5:15, 6:18] = True
-        hu = np.rint(np.where(liver, 55, -20) + rng.normal(0, 6, GRID)).astype(np.int16)
+        tissue = np.where(liver, np.where(binary_erosion(liver), 55, rng.uniform(-60, 40, GRID)), -100)
+        hu = np.rint(tissue + rng.normal(0, 6, GRID)).astype(np.int16)
         made = insert_lesions(hu, liver, 16.0, [LiverLesion(44.0, -50.0)] * (number % 2), rng)
         names = np.where(liver, ids_of(labels, "liver")[0], 0)
         if "liver_lesion" in labels.values():

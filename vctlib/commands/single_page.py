@@ -80,6 +80,8 @@ def _article(page: BeautifulSoup, name: str, chapters: list[str]) -> Tag:
             if tag.get(attribute):
                 named = tag[attribute] if isinstance(tag[attribute], list) else tag[attribute].split()
                 tag[attribute] = " ".join(f"{name}--{place}" for place in named)
+        if tag.name == "details":
+            tag["open"] = ""  # what is folded would not be printed
         if tag.name == "a" and tag.get("href"):
             tag["href"] = _within(tag["href"], name, chapters)
     return article

@@ -68,7 +68,9 @@ def interior_of(liver: np.ndarray) -> np.ndarray:
     return binary_erosion(liver)
 
 
-def lesion_score(network: LesionDetector, hu: np.ndarray, liver: np.ndarray, size: Sequence[int], precision: str):
+def lesion_score(
+    network: LesionDetector, hu: np.ndarray, liver: np.ndarray, size: Sequence[int], precision: str
+) -> float:
     """How sure the detector is that a CT (x, y, z; HU) with this liver (bool) has a lesion: the largest probability in
     its interior, 0 to 1; NaN where there is no interior."""
     interior = interior_of(liver)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from vctlib.anatomy import PAPER16, ids_of, reduce_labels
 from vctlib.cohort import Cohort
 from vctlib.errors import InputError
 from vctlib.sources.phantom.bone_layer import BALL, share_of_voxel
@@ -21,6 +22,11 @@ from vctlib.sources.phantom.conditions import LiverLesion
 # Standard deviation of the blur by which a ball before the simulated scan comes nearest to the same ball after it: 0.4
 # of 0.2 to 1.0 in each of six phantoms at 8 mm, under all three models of scanner. One blur stands for all of them.
 BLUR_VOXELS = 0.4
+
+
+def liver_of(cohort: Cohort, subject_id: str) -> np.ndarray:
+    """The liver with its lesions, bool (x, y, z), as the cohort's own label map has it."""
+    return reduce_labels(cohort.labels(subject_id), cohort.info.labels, PAPER16) == ids_of(PAPER16, "liver")[0]
 
 
 class WithLesions(NamedTuple):

@@ -11,20 +11,16 @@ from monai.losses import DiceCELoss
 from torch import Tensor, nn
 from tqdm.std import tqdm
 
-from vctlib.anatomy import PAPER16, ids_of, reduce_labels
+from vctlib.anatomy import ids_of
 from vctlib.cohort import Cohort
 from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.networks.inference import device
 from vctlib.networks.lesion_detector import LesionDetector, box_about, box_size, interior_of
+from vctlib.sources.lesion_insertion import liver_of
 from vctlib.training.loop import TrainingSummary, train
 
 _LESION_WEIGHT = 20.0  # of a lesion's voxel in the cross-entropy: one in hundreds of the interior's is
-
-
-def liver_of(cohort: Cohort, subject_id: str) -> np.ndarray:
-    """The liver with its lesions, bool (x, y, z), as the cohort's own label map has it."""
-    return reduce_labels(cohort.labels(subject_id), cohort.info.labels, PAPER16) == ids_of(PAPER16, "liver")[0]
 
 
 class LesionObjective:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vctlib.trial.arms import REAL
+from vctlib.trial.book_tables import DASH
 from vctlib.trial.checks import require_columns
 from vctlib.trial.endpoint import difference, estimate, is_enough, value_of, verdict
 from vctlib.trial.protocol import Protocol
@@ -14,7 +15,6 @@ from vctlib.trial.statistics import smallest_margin
 from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 
 _TABLE = "the table of predictions"
-DASH = "\N{EN DASH}"
 COLUMNS = (
     "population arm n n_asked n_patients n_with auc low high difference difference_low difference_high "
     "equivalent_from verdict"
