@@ -60,3 +60,12 @@ def test_the_book_names_chapters_that_it_has():
 def test_nothing_stays_folded(folder):
     (folder / "three.html").write_text("<html><head></head><article><details><p>table</p></details></article></html>")
     assert BeautifulSoup(single_page(folder, ["three"], "All", "en"), "html.parser").details.has_attr("open")
+
+
+def test_it_bars_nobody(folder):
+    """Lists hold items, and what scrolls can be reached without a mouse."""
+    article = '<div role="list"><div role="doc-biblioentry">a</div></div><div class="pst-scrollable-table-container"/>'
+    (folder / "three.html").write_text(f"<html><head></head><article>{article}</article></html>")
+    page = BeautifulSoup(single_page(folder, ["three"], "All", "en"), "html.parser")
+    assert page.select_one("[role=list] > *")["role"] == "listitem"
+    assert page.select_one(".pst-scrollable-table-container")["tabindex"] == "0"

@@ -1,5 +1,6 @@
 """Seconds, memory and operations of work whose cost is known; and sizes that stay within the time."""
 
+import gc
 import time
 
 import numpy as np
@@ -20,6 +21,18 @@ def test_time_and_memory_are_those_of_the_work():
     begun = time.perf_counter()
     cost = measure_cost(work, CPU)
     assert 0.05 <= cost.seconds <= time.perf_counter() - begun
+    assert 0.2 <= cost.peak_gb < 0.5
+
+
+def test_what_was_garbage_before_hides_nothing():
+    garbage = [np.ones(2**25)]
+    garbage.append(garbage)  # only the collector of cycles finds it
+    gc.disable()
+    try:
+        del garbage
+        cost = measure_cost(lambda: (gc.collect(), np.ones(2**25).sum()), CPU)
+    finally:
+        gc.enable()
     assert 0.2 <= cost.peak_gb < 0.5
 
 

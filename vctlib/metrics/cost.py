@@ -1,5 +1,6 @@
 """What a piece of work costs: seconds, memory, operations; and what a larger one would, at the speed of a smaller."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,8 +25,10 @@ def measure_cost(work: Callable[[], object], device: torch.device) -> Cost:
     """Call `work` once and look: wall seconds, and peak memory of the GPU, or else of this process.
 
     A process is looked at every 2 ms, so shorter peaks may be missed; memory that the allocator had kept is not seen
-    as new. Both make the figure a lower bound.
+    as new. Both make the figure a lower bound. What nobody refers to any more is given back first, or it would be
+    given back while `work` runs and hide what that takes.
     """
+    gc.collect()
     if device.type == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
