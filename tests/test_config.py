@@ -45,6 +45,7 @@ def test_overrides_reach_nested_keys_only():
         ({"segmenter": {"optimization": {"patch": [32, 20, 32]}}}, "segmenter's patch .* must be divisible by 8"),
         ({"segmenter": {"optimization": {"patch": [16, 32, 32]}}}, "segmenter's patch .* at least 24 voxels wide"),
         ({"post_processor": {"channels": [8] * 6}}, "post_processor's patch .* must be"),
+        ({"post_processor": {"histogram_weight": 1.0, "histogram_side": 5}}, "post_processor's .* histogram_side of 5"),
     ],
 )
 def test_mistakes_are_one_clear_line(overrides, message):

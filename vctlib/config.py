@@ -104,6 +104,14 @@ class Profile(Strict):
         return self
 
     @model_validator(mode="after")
+    def _patches_are_cubes_put_together(self):
+        config = self.post_processor
+        patch, side = config.optimization.patch or self.cohort.grid, config.histogram_side
+        if config.histogram_weight and any(size % side for size in patch):
+            raise ValueError(f"the post_processor's patch {patch} must be divisible by its histogram_side of {side}")
+        return self
+
+    @model_validator(mode="after")
     def _bodies_fit_their_frame(self):
         frame = self.body_frame
         if frame is not None and frame.lowest_voxel + frame.length_voxels > self.cohort.grid[2]:

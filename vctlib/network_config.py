@@ -165,9 +165,11 @@ class UNetConfig(Strict):
 
 
 class PostProcessorConfig(UNetConfig):
-    """Its loss is L1 + squared error + perceptual distance + adversarial loss, by these weights."""
+    """Its loss is L1 + squared error + local histograms + perceptual distance + adversarial loss, by these weights."""
 
     squared_weight: Weight = 0.0
+    histogram_weight: Weight = 0.0  # of the distributions of intensities in small cubes
+    histogram_side: PositiveInt = 8  # voxels along such a cube
     perceptual_weight: Weight = 0.0
     adversarial_weight: Weight = 0.0  # of a discriminator that reads the features of the perceptual distance
     adversarial_start: Annotated[int, Field(ge=0)] = 0  # step from which the discriminator counts
@@ -179,6 +181,7 @@ class PostProcessorConfig(UNetConfig):
     blur: Weight = 0.0  # and blurred before, as a sum of bodies is, by half to one and a half times so many voxels
     told_sampled: bool = False  # sees whether a body is such a one, or a sample; else it has to guess
     max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
+    voxel_features: PositiveInt = 16  # channels of a voxel, from its intensity and its label
     fold: PositiveInt = 1  # voxels along an axis that it sees as one; the segmenter has its own two
 
     @model_validator(mode="after")

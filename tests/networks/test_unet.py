@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vctlib.network_config import Optimization, PostProcessorConfig, UNetConfig
-from vctlib.networks.unet import PostProcessor, Segmenter
+from vctlib.networks.unet import IntensityBasis, PostProcessor, Segmenter
 
 SIZES = {
     "channels": (8, 16),
@@ -13,14 +13,43 @@ CONFIG = UNetConfig(**SIZES)
 N_CLASSES = 3
 
 
+def test_intensities_become_hat_functions():
+    basis = IntensityBasis()
+    x = torch.linspace(-1, 2, 3001).view(1, 1, -1, 1, 1)
+    hats = basis(x)
+    assert torch.equal(hats[:, :, 0], torch.zeros_like(hats[:, :, 0]))  # air is nothing
+    inside = x.flatten() >= basis.knots.flatten()[0]
+    assert torch.allclose(hats.sum(1).flatten()[inside], torch.ones(int(inside.sum())), atol=1e-4)
+    straight = (hats * basis.knots).sum(1).flatten()[inside]  # a sum of them is linear between the knots
+    assert torch.allclose(straight, x.flatten()[inside], atol=1e-4)
+    assert ((hats > 0).sum(1) <= 2).all()
+
+
+def test_post_processor_learns_a_step_between_tissues():
+    """What lies between fat and muscle becomes the nearer of the two: a steep function of the intensity."""
+    config = PostProcessorConfig(**SIZES, fold=2)
+    torch.manual_seed(0)
+    network = PostProcessor(config, N_CLASSES)
+    x = torch.rand(1, 1, 16, 16, 16) * 0.2 - 0.13  # -130 to 70 HU
+    wanted = torch.where(x < -0.03, -0.1, 0.04)
+    optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss = (network(x) - wanted).abs().mean()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.5 * (x - wanted).abs().mean()
+
+
 @pytest.mark.parametrize("fold", [1, 2])
 def test_post_processor_starts_as_the_identity_and_can_leave_it(fold):
+    torch.manual_seed(0)
     network = PostProcessor(PostProcessorConfig(**SIZES, fold=fold), N_CLASSES)
-    x = torch.randn(1, 1, 16, 16, 16)
+    x = torch.randn(1, 1, 16, 16, 16).clamp(-1, 2)
     assert torch.equal(network(x), x)
     wanted = x + 0.5 * (x > 0)
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
-    for _ in range(40):
+    for _ in range(80):
         optimizer.zero_grad()
         loss = (network(x) - wanted).abs().mean()
         loss.backward()

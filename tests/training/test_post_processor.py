@@ -46,6 +46,21 @@ def test_post_processor_sees_the_labels_of_its_patch_and_pays_for_squares(arrays
     assert figures["as_decoded"] == pytest.approx(0, abs=1e-6)  # what the network adds is no part of it
 
 
+def test_post_processor_pays_for_what_a_cube_holds_and_not_for_where(arrays):
+    config = PostProcessorConfig(
+        channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, histogram_weight=2.0, histogram_side=4
+    )
+    objective = objectives.PostProcessorObjective(nn.Identity(), config, arrays, DecodedPeople(arrays.hu))
+    batch = objective.batch(np.random.default_rng(0), 2)
+    turned = batch["y"].unflatten(2, (-1, 4)).flip(3).flatten(2, 3)  # within every cube, along x
+    ((_, loss, figures),) = losses_of(objective, {"x": turned, "y": batch["y"]})
+    assert loss.item() == pytest.approx(figures["reconstruction"], rel=1e-5) and figures["reconstruction"] > 0
+    objective.networks["network"] = Shift(0.001)
+    ((_, loss, figures),) = losses_of(objective, batch)
+    assert loss.item() == pytest.approx(0.001 + 2 * figures["histograms"], rel=1e-3)
+    assert 0.0005 < figures["histograms"] < 0.004  # companded, 1 HU weighs up to 2.5 times as much
+
+
 def test_post_processor_is_told_whose_patch_is_like_a_sample(arrays):
     config = PostProcessorConfig(
         channels=(4, 8), residual_units=1, optimization=OPTIMIZATION, reads_labels=True, blur=1.0, told_sampled=True

@@ -15,6 +15,7 @@ from vctlib.anatomy import MEASURE
 from vctlib.intensity import normalise_hu
 from vctlib.losses import projected
 from vctlib.losses.adversarial import AdversarialLoss
+from vctlib.losses.local_histogram import LocalHistogramLoss
 from vctlib.losses.multi_window import MultiWindowL1
 from vctlib.losses.perceptual import PerceptualLoss
 from vctlib.network_config import (
@@ -219,6 +220,7 @@ class PostProcessorObjective(_PatchObjective):
     ) -> None:
         super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
         self._hu, self._decoded, self._config = arrays.hu, decoded, config
+        self._histograms = LocalHistogramLoss(config.histogram_side)
         self._perceptual = None
         if config.perceptual_weight or config.adversarial_weight:
             self._perceptual = PerceptualLoss(config.slices_per_axis)
@@ -246,6 +248,10 @@ class PostProcessorObjective(_PatchObjective):
         if self._config.squared_weight:
             squared = functional.mse_loss(improved, batch["y"])
             loss, figures["squared"] = loss + self._config.squared_weight * squared, squared.item()
+        if self._config.histogram_weight:
+            histograms = self._histograms(improved, batch["y"])
+            loss = loss + self._config.histogram_weight * histograms
+            figures["histograms"] = histograms.item()
         maps = [] if self._perceptual is None else self._perceptual.maps(improved, batch["y"])
         if self._config.perceptual_weight:
             perceptual = self._perceptual.distance(maps)
