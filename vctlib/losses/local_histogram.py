@@ -1,10 +1,11 @@
 """A loss for what is where only nearly known: the distribution of intensities in small cubes.
 
-A network that is punished for every voxel alone answers with the mean of what may be there, and means are soft: neither
+A network that is punished for every voxel alone answers with the middle of what may be there, and that is soft: neither
 fat nor muscle. This loss asks that a cube hold as much of every intensity as the true one does, wherever in the cube it
-lies. It is the 1-Wasserstein distance between the two cubes' intensities, which is the mean absolute difference of
-their sorted values (Peyré and Cuturi 2019, remark 2.30), and so never less than the difference of their means: how much
-fat or bone there is, is held as well. Heitz et al. 2021 train textures on the same distance in feature space.
+lies. It is the 1-Wasserstein distance between the two cubes' intensities: the mean absolute difference of their sorted
+values, and never less than the difference of their means, so that how much fat or bone there is, is held as well.
+
+Source: peyre2019 section 2.6 for the distance; heitz2021 train textures on it, in the space of features.
 """
 
 import torch
