@@ -84,7 +84,7 @@ def _article(page: BeautifulSoup, name: str, chapters: list[str]) -> Tag:
             tag["open"] = ""  # what is folded would not be printed
         if tag.get("role") == "doc-biblioentry":
             tag["role"] = "listitem"  # which DPUB-ARIA 1.1 has in its place: a list may not hold the former
-        if "pst-scrollable-table-container" in tag.get("class", []):
+        if tag.name == "pre" or "pst-scrollable-table-container" in tag.get("class", []):
             tag["tabindex"] = "0"  # for the keyboard to scroll, as the theme's script has it
         if tag.name == "a" and tag.get("href"):
             tag["href"] = _within(tag["href"], name, chapters)
