@@ -64,7 +64,8 @@ def test_nothing_stays_folded(folder):
 
 def test_it_bars_nobody(folder):
     """Lists hold items, and what scrolls can be reached without a mouse."""
-    article = '<div role="list"><div role="doc-biblioentry">a</div></div><div class="pst-scrollable-table-container"></div><pre>a</pre>'
+    article = '<div role="list"><div role="doc-biblioentry">a</div></div><pre>a</pre>'
+    article += '<div class="pst-scrollable-table-container"></div>'
     (folder / "three.html").write_text(f"<html><head></head><article>{article}</article></html>")
     page = BeautifulSoup(single_page(folder, ["three"], "All", "en"), "html.parser")
     assert page.select_one("[role=list] > *")["role"] == "listitem"
