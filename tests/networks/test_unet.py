@@ -13,6 +13,17 @@ CONFIG = UNetConfig(**SIZES)
 N_CLASSES = 3
 
 
+def l1_after_training(network, x, wanted):
+    """Of 80 steps towards `wanted`; the loss of the last one."""
+    optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss = (network(x) - wanted).abs().mean()
+        loss.backward()
+        optimizer.step()
+    return loss
+
+
 def test_intensities_become_hat_functions():
     basis = IntensityBasis()
     x = torch.linspace(-1, 2, 3001).view(1, 1, -1, 1, 1)
@@ -32,12 +43,7 @@ def test_post_processor_learns_a_step_between_tissues():
     network = PostProcessor(config, N_CLASSES)
     x = torch.rand(1, 1, 16, 16, 16) * 0.2 - 0.13  # -130 to 70 HU
     wanted = torch.where(x < -0.03, -0.1, 0.04)
-    optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
-    for _ in range(80):
-        optimizer.zero_grad()
-        loss = (network(x) - wanted).abs().mean()
-        loss.backward()
-        optimizer.step()
+    loss = l1_after_training(network, x, wanted)
     assert loss < 0.5 * (x - wanted).abs().mean()
 
 
@@ -48,12 +54,7 @@ def test_post_processor_starts_as_the_identity_and_can_leave_it(fold):
     x = torch.randn(1, 1, 16, 16, 16).clamp(-1, 2)
     assert torch.equal(network(x), x)
     wanted = x + 0.5 * (x > 0)
-    optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
-    for _ in range(80):
-        optimizer.zero_grad()
-        loss = (network(x) - wanted).abs().mean()
-        loss.backward()
-        optimizer.step()
+    loss = l1_after_training(network, x, wanted)
     assert loss < 0.6 * (x - wanted).abs().mean()
 
 
