@@ -196,7 +196,7 @@ def test_reconstructed_people_go_through_every_part(generator, weights, tiny_peo
 class Told(nn.Module):
     """A post-processor that paints what it is told: 1 everywhere for a sample, 0 for a reconstruction."""
 
-    reads_labels = told_sampled = True
+    reads_labels, told_sampled, multiple = True, True, 4
 
     def forward(self, x):
         return x[:, -1:]

@@ -17,7 +17,7 @@ from vctlib.networks.inference import encode_body, post_process, to_network
 def network():
     torch.manual_seed(0)
     network = torch.nn.Conv3d(1, 1, 3, padding=1).eval()
-    network.reads_labels = network.told_sampled = False
+    network.reads_labels, network.told_sampled, network.multiple = False, False, 4
     return network
 
 
@@ -37,6 +37,25 @@ def test_one_window_is_the_network_and_more_are_blended(network, micro_profile, 
     found = post_process(network, hu, np.zeros(hu.shape, np.uint8), profile, sampled=True)
     assert len(passes) == calls and found.shape == hu.shape
     np.testing.assert_allclose(found, blended(network, hu, window), atol=0.05)
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_only_a_box_about_the_body_is_post_processed_and_beyond_it_is_air(network, micro_profile, empty):
+    """The box keeps a margin, and borders where the network folds voxels."""
+    profile, shapes = micro_profile.model_copy(update={"precision": "no"}), []
+    network.register_forward_hook(lambda module, inputs, output: shapes.append(tuple(output.shape[2:])))
+    hu = np.full(profile.sliding_window.image_patch, -950, np.float32)
+    if not empty:
+        hu[9:13, 10:12, 5:30] = 40
+    found = post_process(network, hu, None, profile, sampled=True)
+    whole = blended(network, hu, profile.sliding_window)
+    box = tuple(slice(0, size) for size in hu.shape) if empty else (slice(4, 20), slice(4, 16), slice(0, 36))
+    assert shapes[0] == tuple(part.stop - part.start for part in box)
+    inside = tuple(slice(part.start + 1, part.stop - 1) for part in box)  # the network sees one voxel about
+    np.testing.assert_allclose(found[inside], whole[inside], atol=0.05)
+    beyond = np.ones(hu.shape, bool)
+    beyond[box] = False
+    assert (found[beyond] == -1000).all()
 
 
 def test_a_blurred_body_is_the_mean_of_many_that_are_shifted(micro_profile):

@@ -5,17 +5,19 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from monai.inferers import sliding_window_inference
 from monai.networks.layers import GaussianFilter
+from monai.transforms.utils import generate_spatial_bounding_box
 from torch import Tensor, nn
 
 from vctlib.anatomy import PAPER16
 from vctlib.config import Profile
-from vctlib.intensity import compand, denormalise_hu, expand, normalise_hu
+from vctlib.intensity import NETWORK_HU, compand, denormalise_hu, expand, normalise_hu
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
 from vctlib.networks.precision import resolve_precision
-from vctlib.networks.sliding_window import decode_volume, encode_volume
+from vctlib.networks.sliding_window import decode_volume, encode_volume, slide
 from vctlib.networks.stray_parts import without_stray_parts
+
+_AIR_HU, _MARGIN = -900.0, 4  # beyond which, by how many voxels, the post-processor has nothing to mend
 
 
 def device() -> torch.device:
@@ -102,22 +104,33 @@ def _likeliest(logits: Tensor) -> np.ndarray:
 def _slide(network: nn.Module, x: Tensor, profile: Profile) -> Tensor:
     window = profile.sliding_window
     with inference(profile.precision):
-        if x.shape[2:] == window.image_patch:  # one window: nothing to blend
-            return network(x)
-        return sliding_window_inference(x, window.image_patch, 1, network, window.overlap, mode="gaussian")
+        return slide(network, x, window.image_patch, window.overlap)
+
+
+def _box_about_body(hu: np.ndarray, multiple: int) -> tuple[slice, ...]:
+    """Where there is more than air, and `_MARGIN` voxels about it; borders on multiples of `multiple` voxels."""
+    start, stop = generate_spatial_bounding_box(hu[None], lambda x: x > _AIR_HU, margin=_MARGIN, allow_smaller=True)
+    if not any(stop):
+        return tuple(slice(size) for size in hu.shape)
+    edges = zip(start, stop, strict=True)
+    return tuple(slice(low // multiple * multiple, -(-high // multiple) * multiple) for low, high in edges)
 
 
 def post_process(
     network: nn.Module, hu: np.ndarray, labels: np.ndarray | None, profile: Profile, *, sampled: bool
 ) -> np.ndarray:
     """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored. A network that
-    reads no label map does without (None). `sampled`: a sample, not a reconstruction."""
-    x = to_network(hu)
+    reads no label map does without (None). `sampled`: a sample, not a reconstruction. What lies beyond a box about the
+    body becomes air, for nine tenths of a grid are."""
+    box = _box_about_body(hu, network.multiple)
+    x = to_network(hu[box])
     if network.reads_labels:
-        x = torch.cat([x, one_hot(labels)], dim=1)
+        x = torch.cat([x, one_hot(labels[box])], dim=1)
     if network.told_sampled:
         x = torch.cat([x, torch.full_like(x[:, :1], sampled)], dim=1)
-    return denormalise_hu(_slide(network, x, profile)[0, 0].float()).cpu().numpy()
+    improved = np.full(hu.shape, NETWORK_HU.low, np.float32)
+    improved[box] = denormalise_hu(_slide(network, x, profile)[0, 0].float()).cpu().numpy()
+    return improved
 
 
 def segment(network: nn.Module, hu: np.ndarray, profile: Profile) -> np.ndarray:

@@ -72,6 +72,7 @@ class PostProcessor(nn.Module):
         super().__init__()
         self.reads_labels, self.told_sampled = config.reads_labels, config.told_sampled
         self.fold, folded = config.fold, config.fold**3
+        self.multiple = config.fold * 2 ** (len(config.channels) - 2)  # of whose voxels sides must be
         self.basis = IntensityBasis()
         seen = len(_KNOTS_HU) - 1 + (n_classes - 1) * config.reads_labels + config.told_sampled
         self.lift = nn.Conv3d(seen, config.voxel_features, kernel_size=1, bias=False)
