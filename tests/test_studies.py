@@ -177,6 +177,19 @@ def test_many_models_are_judged_by_both_arms(study, out, judged_people):
     assert (out / "figures" / "23_verdicts.svg").is_file() and (out / "figures" / "23_agreement_by_size.svg").is_file()
 
 
+def _models_on_trial(folder: Path, out: Path, profile, shop, member: dict[str, str]) -> str:
+    """The folder of all networks, two that have learned nothing but a mean among them; `member` says who is where."""
+    shutil.copytree(shop.models, folder / "models")
+    (out / "tables").mkdir(exist_ok=True)
+    for task in ("body_fat", "muscle"):
+        network, name = build("slice_regressor", profile), f"slice_regressor_{task}"
+        network.set_target_statistics(30.0, 5.0)
+        release(folder / "models" / f"{name}.safetensors", name, network, profile, {})
+        table = pd.DataFrame({"subject_id": list(member), "population": list(member.values())})
+        table.to_csv(out / "tables" / f"populations_{task}.csv", index=False)
+    return str(folder / "models")
+
+
 def test_a_model_is_trained_on_with_people_who_taught_it_nothing(study, out, micro_profile, micro_shop, tmp_path):
     people = make_block_people(tmp_path / "reference", micro_profile, 32)
     rng = np.random.default_rng(0)
@@ -184,18 +197,10 @@ def test_a_model_is_trained_on_with_people_who_taught_it_nothing(study, out, mic
     measured["muscle_percent_measured"] = 75 - measured["body_fat_percent_measured"] + rng.normal(0, 2, 32)
     measured["body_volume_l_measured"] = 60 + measured["body_fat_percent_measured"] + rng.normal(0, 5, 32)
     measured.to_csv(tmp_path / "measured.csv", index=False)
-    models = tmp_path / "models"
-    shutil.copytree(micro_shop[0].models, models)
-    (out / "tables").mkdir(exist_ok=True)
     train, test = (people.subset(split).subjects for split in ("train", "test"))
-    for task in ("body_fat", "muscle"):
-        network = build("slice_regressor", micro_profile)
-        network.set_target_statistics(30.0, 5.0)
-        release(models / f"slice_regressor_{task}.safetensors", f"slice_regressor_{task}", network, micro_profile, {})
-        member = pd.Series("train", train[:6]).to_dict() | dict(zip(test, ["ID", "OOD"] * 4, strict=True))
-        table = pd.DataFrame({"subject_id": list(member), "population": list(member.values())})
-        table.to_csv(out / "tables" / f"populations_{task}.csv", index=False)
-    given = {"reference": str(people.path), "measured": f"{tmp_path}/measured.csv", "models": str(models)}
+    member = pd.Series("train", train[:6]).to_dict() | dict(zip(test, ["ID", "OOD"] * 4, strict=True))
+    models = _models_on_trial(tmp_path, out, micro_profile, micro_shop[0], member)
+    given = {"reference": str(people.path), "measured": f"{tmp_path}/measured.csv", "models": models}
     names, metrics = study("24_repair_model", **given, n_people=3, epochs=1)
     assert not {person for ids in names["beyond"].values() for person in ids} & set(test)
     assert set(names["synthetic"].table["reference_id"]) == set(names["wanted"].index)
@@ -204,6 +209,32 @@ def test_a_model_is_trained_on_with_people_who_taught_it_nothing(study, out, mic
     row = table.loc[("body_fat", "OOD", "with synthetic people")]
     assert row["change"] == pytest.approx(row["value"] - table.at[("body_fat", "OOD", "as it is"), "value"])
     assert metrics["muscle_ID_trained_on_nobody_new_mae"].n == 4
+
+
+def test_parts_of_a_picture_are_exchanged(study, out, micro_profile, micro_shop, tmp_path):
+    people = make_block_people(tmp_path / "reference", micro_profile, 8)
+    info = people.info.model_copy(update={"name": "reconstructed", "kind": "reconstructed"})
+    writer = CohortWriter(tmp_path / "reconstructed", info)
+    for number, person in enumerate(people.subjects):
+        hu, affine = people.ct(person)
+        changed = np.where(hu > -500, hu - 20, hu) if number else hu  # of the first, nothing was lost
+        row = people.table.loc[person].to_dict() | {"reference_id": person}
+        writer.add(person, row, changed, people.labels(person), affine)
+    writer.finish(people.subjects)
+    member = dict(zip(people.subjects, ["ID", "OOD"] * 4, strict=True))
+    models = _models_on_trial(tmp_path, out, micro_profile, micro_shop[0], member)
+    given = {"reference": str(people.path), "reconstructed": f"{tmp_path}/reconstructed", "models": models}
+    names, metrics = study("27_exchange_parts", **given, n_people=5)
+    own = names["found"].loc["B0"].filter(like="muscle/")
+    assert len(own) == 12 and own.nunique() == 1  # all its pictures are the same
+    table = pd.read_csv(out / "tables" / "exchange.csv").set_index("subject_id")
+    moved = table["body_fat/reconstruction"] - table["body_fat/CT"]
+    ids = ["B0", "B2", "B4"]
+    assert metrics["body_fat_ID_reconstruction_moved"].value == pytest.approx(moved[ids].mean())
+    into = table["body_fat/CT, fat of the reconstruction"]
+    error = metrics["body_fat_ID_CT_fat_of_the_reconstruction_mean_error"]
+    assert error.value == pytest.approx(into[ids].mean()) and error.n == 3
+    assert (out / "figures" / "27_exchange.svg").is_file() and len(names["shown"]) == 2 * 2 * 12
 
 
 def test_everybody_is_seen_beside_who_stands_for_them(study, out, tiny_people):

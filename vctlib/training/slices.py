@@ -139,15 +139,17 @@ def fine_tune(
     return objective.networks["network"], summary
 
 
+def predict_one(network: nn.Module, hu: np.ndarray, profile: Profile) -> float:
+    """The regressor's answer for one CT (x, y, z) in HU, from the middle slices."""
+    sagittal, coronal = cut_slices(hu, hu.shape[0] // 2, hu.shape[1] // 2, profile.slice_regressor.image_size)
+    with inference(profile.precision):
+        answer = network(sagittal[None].to(device()), coronal[None].to(device()))
+    return float(answer.float().item())
+
+
 def predict(network: nn.Module, cohort: Cohort, profile: Profile) -> pd.Series:
     """The regressor's answer for every subject, from the middle slices; indexed by subject_id."""
-    answers = {}
-    for subject_id in cohort.subjects:
-        hu, _ = cohort.ct(subject_id)
-        sagittal, coronal = cut_slices(hu, hu.shape[0] // 2, hu.shape[1] // 2, profile.slice_regressor.image_size)
-        with inference(profile.precision):
-            answer = network(sagittal[None].to(device()), coronal[None].to(device()))
-        answers[subject_id] = float(answer.float().item())
+    answers = {subject_id: predict_one(network, cohort.ct(subject_id)[0], profile) for subject_id in cohort.subjects}
     series = pd.Series(answers, name="prediction")
     series.index.name = "subject_id"
     return series
