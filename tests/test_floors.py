@@ -25,6 +25,7 @@ FLOORS = (
         "manifest",
         "fetch",
         "results",
+        "text",
     ),
     ("cohort", "rows", "sources", "measure"),
     ("networks", "losses"),

@@ -5,8 +5,7 @@ from scipy import stats
 from vctlib.errors import InputError
 from vctlib.trial.patients import Patients
 from vctlib.trial.simulation import (
-    equivalence_power,
-    equivalence_size,
+    equivalence_rate,
     exact_rate,
     interval_coverage,
     prediction_powered_coverage,
@@ -96,7 +95,9 @@ def test_images_of_one_patient_are_not_independent(synthetic):
 def test_same_seed_same_trials(real, synthetic):
     for run in (
         lambda seed: interval_coverage(real, 20, seed=seed, n_trials=20, n_resamples=100),
-        lambda seed: equivalence_size(real, synthetic, 0.5, seed=seed, n_trials=20, n_resamples=100, n_patients=20),
+        lambda seed: equivalence_rate(
+            real, synthetic, 0.5, 0.5, seed=seed, n_trials=20, n_resamples=100, n_patients=20
+        ),
     ):
         assert run(3) == run(3)
     few = [prediction_powered_coverage(real, synthetic, [5], seed=seed, n_trials=20) for seed in (3, 3, 4)]
@@ -104,21 +105,22 @@ def test_same_seed_same_trials(real, synthetic):
 
 
 def test_arms_that_differ_by_the_margin_are_seldom_equivalent_and_like_arms_are(real, synthetic):
-    more, less = equivalence_size(real, synthetic, 0.5, **FAST)
-    assert more.low <= 0.05 and less.low <= 0.06
-    assert equivalence_power(real, synthetic, 0.5, **FAST).value > 0.9
-    assert equivalence_power(real, synthetic, 0.02, **FAST).value == 0  # nobody could tell so small a difference
-    assert equivalence_size(real, synthetic, real.mae + 1, n_trials=5, n_resamples=100)[1] is None
+    more, less, alike = (equivalence_rate(real, synthetic, 0.5, gap, **FAST) for gap in (0.5, -0.5, 0.0))
+    assert more.low <= 0.05 and less.low <= 0.06 and alike.value > 0.9
+    # nobody could tell so small a difference
+    assert equivalence_rate(real, synthetic, 0.02, 0.0, **FAST).value == 0
+    with pytest.raises(InputError, match="no scale takes a mean absolute error"):
+        equivalence_rate(real, synthetic, 0.5, -real.mae - 1, n_trials=5, n_resamples=100)
 
 
 def test_a_looser_level_calls_more_arms_equivalent(real, synthetic):
-    strict, loose = (equivalence_size(real, synthetic, 0.5, alpha=alpha, **FAST)[0] for alpha in (0.05, 0.3))
+    strict, loose = (equivalence_rate(real, synthetic, 0.5, 0.5, alpha=alpha, **FAST) for alpha in (0.05, 0.3))
     assert loose.low < 0.3 < loose.high and loose.value > strict.value
 
 
 def test_arms_without_a_common_person_are_refused(real):
     with pytest.raises(InputError, match="in common"):
-        equivalence_power(real, Patients.of([1.0, 2.0], ["x", "y"]), 0.5)
+        equivalence_rate(real, Patients.of([1.0, 2.0], ["x", "y"]), 0.5, 0.0)
 
 
 def test_synthetic_people_are_worth_what_they_share_with_real_ones(real, synthetic):

@@ -6,9 +6,9 @@ import pandas as pd
 
 from vctlib.errors import InputError
 from vctlib.metrics.intervals import Estimate
+from vctlib.text import DASH, interval_text, number_text
 from vctlib.trial.paper_tables import paper_table
 
-DASH = "\N{EN DASH}"
 REGIONS = {"whole grid": ("psnr_db", "ssim"), "body only": ("psnr_body_db", "ssim_body")}
 # Section 1.4 of killeen2025: mean Z over the categories, synthetic against real
 PAPER_Z = {"age": 0.608, "height": 0.656, "weight": 0.630}
@@ -23,8 +23,8 @@ def reconstruction_beside_paper(found: Mapping[str, Estimate]) -> pd.DataFrame:
             {
                 "Source": f"ours, {region}",
                 "n": str(found[psnr].n),
-                "PSNR [95% CI] (dB)": _estimate(found[psnr], 2),
-                "SSIM [95% CI]": _estimate(found[ssim], 3),
+                "PSNR [95% CI] (dB)": interval_text(found[psnr].value, found[psnr].ci95),
+                "SSIM [95% CI]": interval_text(found[ssim].value, found[ssim].ci95, 3),
             }
         )
     for row in paper_table("A2").itertuples():
@@ -114,10 +114,10 @@ def frechet_by_plane(realism: pd.DataFrame, floor: str = "reference") -> pd.Data
     for (region, plane), group in realism.groupby(["region", "plane"], sort=False):
         cells = group.set_index(["measure", "arm"]).sort_index()
         row = {"Region": words(region), "Plane": plane, "n": str(group["n"].min())}
-        row["Floor [95% CI]"] = interval_text(cells.loc[("frechet", floor)], 2)
+        row["Floor [95% CI]"] = estimate_text(cells.loc[("frechet", floor)], 2)
         for arm in group["arm"].unique():
             if arm != floor:
-                row[f"{words(arm)} [95% CI]"] = interval_text(cells.loc[("frechet", arm)], 2)
+                row[f"{words(arm)} [95% CI]"] = estimate_text(cells.loc[("frechet", arm)], 2)
                 row[f"{words(arm)} / floor"] = number_text(cells.loc[("frechet_over_floor", arm)]["value"], 1)
         rows.append(row)
     return pd.DataFrame(rows)
@@ -132,7 +132,7 @@ def realism_by_region(realism: pd.DataFrame) -> pd.DataFrame:
         cells = group.set_index("measure")
         row = {"Region": words(region), "People": words(arm), "n": str(group["n"].iloc[0])}
         names = {name: "Kernel distance" if name == "kernel" else name.capitalize() for name in digits}
-        rows.append(row | {names[name]: interval_text(cells.loc[name], places) for name, places in digits.items()})
+        rows.append(row | {names[name]: estimate_text(cells.loc[name], places) for name, places in digits.items()})
     return pd.DataFrame(rows)
 
 
@@ -144,10 +144,10 @@ def diversity_beside_reference(diversity: pd.DataFrame) -> pd.DataFrame:
         cells = {
             "People": words(str(arm)),
             "Pairs": number_text(row["n"], 0),
-            "MS-SSIM [95% CI]": interval_text(row, 3),
+            "MS-SSIM [95% CI]": estimate_text(row, 3),
         }
         rows.append(
-            cells | {"Difference to reference [95% CI]": DASH if arm == "reference" else interval_text(less, 3)}
+            cells | {"Difference to reference [95% CI]": DASH if arm == "reference" else estimate_text(less, 3)}
         )
     return pd.DataFrame(rows)
 
@@ -157,24 +157,13 @@ def words(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def interval_text(row: pd.Series, digits: int) -> str:
+def estimate_text(row: Mapping, digits: int) -> str:
     """`0.91 [0.88, 0.93]` from a row with value, low and high."""
-    return _estimate(Estimate(row["value"], (row["low"], row["high"]), 0), digits)
-
-
-def _estimate(estimate: Estimate, digits: int) -> str:
-    low, high = estimate.ci95
-    bounds = "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-    return number_text(estimate.value, digits) + bounds
+    return interval_text(row["value"], (row["low"], row["high"]), digits)
 
 
 def _with_sd(mean: float, sd: float) -> str:
     return DASH if pd.isna(mean) else f"{mean:.3f}" + ("" if pd.isna(sd) else f" ({sd:.3f})")
-
-
-def number_text(value: float | None, digits: int) -> str:
-    """A number, or a dash where there is none."""
-    return DASH if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def published_table(ratios: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,8 @@ from math import floor, log10
 
 import pandas as pd
 
-from vctlib.plots.book_tables import interval_text, number_text, words
+from vctlib.plots.book_tables import estimate_text, words
+from vctlib.text import interval_text, number_text
 
 ORGAN_FIGURES = {
     "volume": ("volume_r",),
@@ -107,7 +108,7 @@ def frechet_by_arm(realism: pd.DataFrame) -> pd.DataFrame:
         cells = group.set_index(["measure", "plane"])
         row = {"Region": words(region), "People": words(arm), "n": str(group["n"].iloc[0])}
         for plane in group["plane"].unique():
-            row[f"{words(plane)} [95% CI]"] = interval_text(cells.loc[("frechet", plane)], 2)
+            row[f"{words(plane)} [95% CI]"] = estimate_text(cells.loc[("frechet", plane)], 2)
         ratio = cells.at[("frechet_over_floor", "average"), "value"]
         rows.append(row | {"Average / floor": number_text(ratio, 1)})
     return pd.DataFrame(rows)
@@ -127,12 +128,12 @@ def measures_by_arm(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFr
     for arm, group in table.groupby("arm", sort=False):
         cells = group.set_index("measure")
         row = {"Arm": arm, "n": number_text(cells.at[next(iter(labels)), "n"], 0)}
-        rows.append(row | {label: interval_text(cells.loc[name], places[name]) for name, label in labels.items()})
+        rows.append(row | {label: estimate_text(cells.loc[name], places[name]) for name, label in labels.items()})
     return pd.DataFrame(rows)
 
 
 def _cell(value: float | None, low: float | None, high: float | None, digits: int) -> str:
-    return interval_text(pd.Series({"value": value, "low": low, "high": high}, dtype=float), digits)
+    return interval_text(value, (low, high), digits)
 
 
 def intensities_apart(table: pd.DataFrame) -> pd.DataFrame:
@@ -144,6 +145,6 @@ def intensities_apart(table: pd.DataFrame) -> pd.DataFrame:
     }
     rows = []
     for arm, own in table.groupby("arm", sort=False):
-        cells = {label: interval_text(own.set_index("measure").loc[name], 1) for name, label in columns.items()}
+        cells = {label: estimate_text(own.set_index("measure").loc[name], 1) for name, label in columns.items()}
         rows.append({"People": words(str(arm)), "n": f"{own['n'].iloc[0]:.0f}"} | cells)
     return pd.DataFrame(rows)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from vctlib.plots.statistics import short_task
+from vctlib.text import DASH
 from vctlib.trial.arms import ARM_LABELS
 from vctlib.trial.simulation import METHODS, VERDICTS
 
-DASH = "\N{EN DASH}"
 _INTERVALS = {"percentile": "Percentile", "bca": "BCa"}
 _FROM = dict(zip(METHODS, ("real labels, Student's t", "real labels, bootstrap", "with synthetic people"), strict=True))
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from vctlib.errors import InputError
+from vctlib.text import number_text
 
 
 def table_beside_paper(ours: pd.DataFrame, paper: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
@@ -28,4 +29,4 @@ def table_beside_paper(ours: pd.DataFrame, paper: pd.DataFrame, digits: int = 3)
 def _text(value, digits: int) -> str:
     if isinstance(value, str):
         return value
-    return "\N{EN DASH}" if pd.isna(value) else f"{value:.{digits}f}"
+    return number_text(value, digits)

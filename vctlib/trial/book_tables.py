@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from vctlib.errors import InputError
+from vctlib.text import DASH, bounds_text, interval_text, number_text
 from vctlib.trial.arms import ARM_LABELS, POPULATIONS, REAL, RECONSTRUCTED, SYNTHETIC
 from vctlib.trial.bias import ErrorDrivers, importance_agreement
 from vctlib.trial.importance_intervals import agreement_interval, importance_intervals
@@ -16,7 +17,6 @@ from vctlib.trial.paper_tables import paper_table
 from vctlib.trial.split import ID, OOD, task_named
 from vctlib.trial.verdict import interval_verdict
 
-DASH = "\N{EN DASH}"
 KEYS = ["task", "population", "arm"]
 
 
@@ -58,7 +58,7 @@ def errors_by_arm(table: pd.DataFrame) -> pd.DataFrame:
                 "n": f"{row['n']:.0f}",
                 "MAE [95% CI] (pp)": _interval(row, "mae"),
                 "Verdict": row["verdict"],
-                "Paper: n": _number(paper["n"], 0),
+                "Paper: n": number_text(paper["n"], 0),
                 "Paper: MAE [95% CI]": _interval(paper, "mae"),
             }
         )
@@ -81,7 +81,7 @@ def differences_from_real(table: pd.DataFrame) -> pd.DataFrame:
                 "Equivalent from (pp)": f"±{row['equivalent_from']:.2f}",
                 "Z [95% CI]": _interval(row, "z"),
                 "p": _p(row["p"]),
-                "Paper: Z": _number(paper["z"]),
+                "Paper: Z": number_text(paper["z"]),
                 "Paper: p": _p(paper["p"]),
             }
         )
@@ -104,7 +104,7 @@ def rise_to_ood(gaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             row[f"{label} [95% CI] (pp)"] = (
                 DASH if ours.empty else _interval(ours.iloc[0], "degradation", "low", "high")
             )
-            row[f"Paper: {label.lower()}"] = _number(paper.get(OOD, float("nan")) - paper.get(ID, float("nan")))
+            row[f"Paper: {label.lower()}"] = number_text(paper.get(OOD, float("nan")) - paper.get(ID, float("nan")))
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -128,15 +128,17 @@ def error_drivers_by_arm(
         row = {"Attribute": name.replace("_", " ")}
         for arm, found in drivers.items():
             value = found.importances.at[feature, "impurity"]
-            row[ARM_LABELS[arm]] = f"{value:.3f}{_bounds(*intervals[arm][place])} / {_number(paper.at[name, arm], 3)}"
+            row[ARM_LABELS[arm]] = (
+                f"{value:.3f}{bounds_text(*intervals[arm][place], 3)} / {number_text(paper.at[name, arm], 3)}"
+            )
         rows.append(row)
     agreement = {arm: importance_agreement(found.importances["impurity"], real) for arm, found in drivers.items()}
     pearson, spearman, forest = {"Attribute": "r with real"}, {"Attribute": "rank r with real"}, {}
     for arm, found in drivers.items():
         sure = agreement_interval(resampled[arm], resampled[REAL])
-        correlation = f"{agreement[arm].pearson:.3f}{_bounds(*sure.pearson)}"
-        pearson[ARM_LABELS[arm]] = f"{correlation} / {_number(paper.at['correlation', arm], 3)}"
-        spearman[ARM_LABELS[arm]] = f"{agreement[arm].spearman:.3f}{_bounds(*sure.spearman)}"
+        correlation = f"{agreement[arm].pearson:.3f}{bounds_text(*sure.pearson, 3)}"
+        pearson[ARM_LABELS[arm]] = f"{correlation} / {number_text(paper.at['correlation', arm], 3)}"
+        spearman[ARM_LABELS[arm]] = f"{agreement[arm].spearman:.3f}{bounds_text(*sure.spearman, 3)}"
         forest[ARM_LABELS[arm]] = f"{found.mae:.2f} / {errors[arm]:.2f}"
     pearson[ARM_LABELS[REAL]] = spearman[ARM_LABELS[REAL]] = DASH
     return pd.DataFrame([*rows, pearson, spearman, {"Attribute": "MAE of the forest (pp)"} | forest])
@@ -154,8 +156,8 @@ def correlations_beside_paper(correlations: pd.DataFrame, task: str) -> pd.DataF
                 "r, real (n)": f"{row.real:.3f} ({row.n_real})",
                 "r, synthetic (n)": f"{row.other:.3f} ({row.n_other})",
                 "p": _p(row.p),
-                "Paper: r, real": _number(paper.at[name, "real"], 3),
-                "Paper: r, synthetic": _number(paper.at[name, "synthetic"], 3),
+                "Paper: r, real": number_text(paper.at[name, "real"], 3),
+                "Paper: r, synthetic": number_text(paper.at[name, "synthetic"], 3),
                 "Paper: p": _p(paper.at[name, "p"]),
             }
         )
@@ -173,8 +175,8 @@ def composition_and_image(table: pd.DataFrame) -> pd.DataFrame:
                 "Arm": ARM_LABELS[row.arm],
                 "n": f"{row.n}",
                 "Difference (pp)": f"{row.difference:+.2f}",
-                "Other bodies (pp)": f"{row.composition:+.2f}{_bounds(*composition, 2)}",
-                "Other pictures (pp)": f"{row.image:+.2f}{_bounds(*image, 2)}",
+                "Other bodies (pp)": f"{row.composition:+.2f}{bounds_text(*composition)}",
+                "Other pictures (pp)": f"{row.image:+.2f}{bounds_text(*image)}",
             }
         )
     return pd.DataFrame(rows)
@@ -192,8 +194,8 @@ def likeness_by_arm(table: pd.DataFrame) -> pd.DataFrame:
                 "KS distance": f"{row.ks:.3f}",
                 "p, KS": _p(row.ks_p),
                 "Wasserstein (pp)": f"{row.wasserstein:.2f}",
-                "Mean difference of pairs (pp)": _number(row.bias),
-                "Limits of agreement": _bounds(row.limit_low, row.limit_high, 2).strip() or DASH,
+                "Mean difference of pairs (pp)": number_text(row.bias),
+                "Limits of agreement": bounds_text(row.limit_low, row.limit_high).strip() or DASH,
             }
         )
     return pd.DataFrame(rows)
@@ -209,9 +211,9 @@ def culling_by_threshold(table: pd.DataFrame) -> pd.DataFrame:
                 "Stays from (pp)": "all" if np.isneginf(row.threshold) else f"{row.threshold:+g}",
                 "Culled": f"{100 * row.culled:.0f}%",
                 "n": f"{row.n}",
-                "MAE [95% CI] (pp)": f"{_number(row.mae)}{_bounds(row.mae_low, row.mae_high, 2)}",
+                "MAE [95% CI] (pp)": interval_text(row.mae, (row.mae_low, row.mae_high)),
                 "Verdict": row.verdict,
-                "MAE, real (pp)": _number(row.mae_real),
+                "MAE, real (pp)": number_text(row.mae_real),
             }
         )
     return pd.DataFrame(rows)
@@ -239,15 +241,7 @@ def _only(table: pd.DataFrame, population: str, arm: str) -> pd.Series:
 
 def _interval(row: pd.Series, name: str, low: str | None = None, high: str | None = None) -> str:
     value, low, high = (row[column] for column in (name, low or f"{name}_low", high or f"{name}_high"))
-    return DASH if pd.isna(value) else f"{value:.2f}{_bounds(low, high, 2)}"
-
-
-def _bounds(low: float, high: float, digits: int = 3) -> str:
-    return "" if pd.isna(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def _number(value: float, digits: int = 2) -> str:
-    return DASH if pd.isna(value) else f"{value:.{digits}f}"
+    return interval_text(value, (low, high))
 
 
 def _p(value: float) -> str:

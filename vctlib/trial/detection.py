@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from vctlib.text import DASH, interval_text
 from vctlib.trial.arms import REAL
-from vctlib.trial.book_tables import DASH
 from vctlib.trial.checks import require_columns
 from vctlib.trial.endpoint import difference, estimate, is_enough, value_of, verdict
 from vctlib.trial.protocol import Protocol
@@ -94,14 +94,14 @@ def shown_by_arm(
     """`detection_by_arm` as a page prints it: text cells, populations and arms by their labels."""
     rows = []
     for row in table.itertuples():
-        gap = _interval(row.difference, row.difference_low, row.difference_high, sign="+")
+        gap = interval_text(row.difference, (row.difference_low, row.difference_high), sign="+")
         rows.append(
             {
                 "Population": populations[row.population],
                 "Arm": arms[row.arm],
                 "People (with a lesion)": f"{row.n_patients} ({row.n_with})",
                 "Answered": f"{row.n} of {row.n_asked}",
-                "AUC [95% CI]": _interval(row.auc, row.low, row.high),
+                "AUC [95% CI]": interval_text(row.auc, (row.low, row.high)),
                 f"Less that of {arms[reference].lower()} [95% CI]": gap,
                 "Equivalent from": DASH if np.isnan(row.equivalent_from) else f"±{row.equivalent_from:.2f}",
                 "Verdict": row.verdict,
@@ -117,13 +117,6 @@ def shown_by_size(table: pd.DataFrame, arms: Mapping[str, str]) -> pd.DataFrame:
         row = {"Arm": label}
         for cell in table[table["arm"] == arm].itertuples():
             size = f"{cell.low_mm:g} mm and over" if np.isinf(cell.high_mm) else f"{cell.low_mm:g}–{cell.high_mm:g} mm"
-            row[f"Largest {size}"] = f"{_interval(cell.auc, cell.low, cell.high)}, n = {cell.n_with}"
+            row[f"Largest {size}"] = f"{interval_text(cell.auc, (cell.low, cell.high))}, n = {cell.n_with}"
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _interval(value: float, low: float, high: float, sign: str = "") -> str:
-    if np.isnan(value):
-        return DASH
-    number = f"{{:{sign}.2f}}".format
-    return number(value) + ("" if np.isnan(low) else f" [{number(low)}, {number(high)}]")

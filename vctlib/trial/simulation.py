@@ -105,11 +105,26 @@ def interval_coverage(
     return _coverage(intervals, population.mae)
 
 
-def _equivalent(
-    real: Patients, arm: Patients, true_difference: float, margin: float, *,
-    alpha: float, n_patients: int, n_trials: int, n_resamples: int, seed: int, method: Method,
-) -> Rate:  # fmt: skip
-    """Share of trials that call an arm equivalent whose errors are scaled until it differs by `true_difference`."""
+def equivalence_rate(
+    real: Patients,
+    arm: Patients,
+    margin: float,
+    true_difference: float,
+    *,
+    alpha: float = 0.05,
+    n_patients: int = 75,
+    n_trials: int = 1000,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    method: Method = "bca",
+) -> Rate:
+    """How often `equivalence` calls an arm equivalent that truly differs from real by `true_difference`.
+
+    At a difference of the margin, above or below, that is the test's size, which should be at most `alpha`; at 0 it is
+    its power. Patients are people of both arms, paired as in a trial. The arm's errors are multiplied until their mean
+    is right, which keeps their shape and makes a worse arm more variable. Raises InputError for fewer than two people
+    in common, and where real people err by less than an arm is to err less than they.
+    """
     shared = np.intersect1d(real.names, arm.names)
     real, arm = real.among(shared), arm.among(shared)
     arm = arm.scaled_to(real.mae + true_difference)
@@ -128,50 +143,6 @@ def _equivalent(
         )
         hits += equivalence(difference, margin).p <= alpha
     return exact_rate(hits, n_trials)
-
-
-def equivalence_size(
-    real: Patients,
-    arm: Patients,
-    margin: float,
-    *,
-    alpha: float = 0.05,
-    n_patients: int = 75,
-    n_trials: int = 1000,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    method: Method = "bca",
-) -> tuple[Rate, Rate | None]:
-    """How often `equivalence` errs: arms that truly differ by exactly the margin, called equivalent; at most `alpha`.
-
-    First the arm that errs by the margin more than real, then the one that errs by the margin less, None where real
-    people err by no more than the margin. Patients are people of both arms, paired as in a trial. The arm's errors
-    are multiplied until their mean is right, which keeps their shape and makes a worse arm more variable. Raises
-    InputError for fewer than two people in common.
-    """
-    settings = {"alpha": alpha, "n_patients": n_patients, "n_trials": n_trials, "n_resamples": n_resamples}
-    settings |= {"seed": seed, "method": method}
-    worse = _equivalent(real, arm, margin, margin, **settings)
-    shared_mae = real.among(arm.names).mae
-    return worse, _equivalent(real, arm, -margin, margin, **settings) if shared_mae > margin else None
-
-
-def equivalence_power(
-    real: Patients,
-    arm: Patients,
-    margin: float,
-    *,
-    alpha: float = 0.05,
-    n_patients: int = 75,
-    n_trials: int = 1000,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    method: Method = "bca",
-) -> Rate:
-    """How often `equivalence` finds an arm equivalent that is: errors scaled to the same mean as real ones."""
-    settings = {"alpha": alpha, "n_patients": n_patients, "n_trials": n_trials, "n_resamples": n_resamples}
-    settings |= {"seed": seed, "method": method}
-    return _equivalent(real, arm, 0.0, margin, **settings)
 
 
 def prediction_powered_coverage(
