@@ -14,6 +14,7 @@ from papermill import inspect_notebook
 from tests.test_book import build
 from vctlib import results
 from vctlib.commands.book import shown_profile
+from vctlib.commands.costs import costs
 from vctlib.commands.ledger import LEDGER, check_ledger, write_ledger
 from vctlib.commands.parameters_page import commands, meanings
 from vctlib.errors import InputError
@@ -60,7 +61,8 @@ def sources(tmp_path_factory) -> Path:
         "  - file: executed/laptop/12_run_trial\n",
         "index.md": "# Page\n\n:::{provenance} results/laptop/21_none.json results/laptop/12_run_trial.json\n:::\n\n"
         "## Test\n\n:::{provenance} results/smoke/12_run_trial.json\n:::\n",
-        "results_files.md": "# Files\n\n:::{result-files} results/laptop/\n:::\n",
+        "results_files.md": "# Files\n\n:::{result-files} results/laptop/\n:::\n\n## Costs\n\n"
+        ":::{step-costs} results/laptop/\n:::\n",
         "results/laptop/12_run_trial.json": result_file("laptop"),
         "results/laptop/tables/t.csv": "a\n1\n",
         "results/smoke/12_run_trial.json": result_file(
@@ -128,6 +130,16 @@ def test_table_of_result_files_leads_to_files_and_hashes(pages, sources):
     downloaded = pages / re.search(r'href="(_downloads/[^"]+)"', row)[1]
     assert sha256(downloaded) == full
     assert "lists 3 files" in text_of(html)
+
+
+def test_costs_are_read_from_the_result_files(pages):
+    html = (pages / "results_files.html").read_text()
+    row = re.search(r"<tr[^>]*>(?:(?!</tr>).)*12 Run trial.*?</tr>", html, re.DOTALL)[0]
+    assert text_of(row) == "12 Run trial laptop \N{EN DASH} 10 min 1.0 GB AMD EPYC, 2 cores"
+    trained = json.loads(result_file("laptop", wall_seconds=None))
+    trained["metrics"]["seconds"] = results.metric(1866.0, "s", 1)
+    told = costs(results.Result.model_validate(trained))
+    assert told == ("laptop", "31 min", "\N{EN DASH}", "1.0 GB", "AMD EPYC, 2 cores")
 
 
 def test_the_command_beside_the_ledger_checks_it(pages, sources):

@@ -31,6 +31,20 @@ def test_what_is_written_is_read(tmp_path):
     assert result.versions["python"] and result.device
 
 
+def test_hardware_says_how_many_cores_were_used(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    for threads, told in (
+        ("1", ", 1 of 2 cores, "),
+        ("2", ", 2 cores, "),
+        ("8", ", 2 cores, "),
+        ("many", ", 2 cores, "),
+    ):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        assert told in results.hardware()
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert ", 2 cores, " in results.hardware()
+
+
 def test_not_finite_is_none_never_nan(tmp_path):
     assert results.metric(float("nan"), "pp", 0)["value"] is None
     assert results.metric(1.0, "pp", 2, (float("nan"), 2.0))["ci95"] is None

@@ -70,7 +70,10 @@ def metric(value: float | None, unit: str, n: int, ci95: tuple[float, float] | N
 
 
 def hardware() -> str:
-    """The processor, its cores and the memory, for people: `AMD EPYC, 2 cores, 23 GB, no accelerator`."""
+    """The processor, its cores and the memory, for people: `AMD EPYC, 2 cores, 23 GB, no accelerator`.
+
+    Where `OMP_NUM_THREADS` allows fewer threads than there are cores: `AMD EPYC, 1 of 2 cores, ...`.
+    """
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -81,7 +84,9 @@ def hardware() -> str:
     torch = sys.modules.get("torch")  # never imported for this: statistics run without it
     accelerated = torch is not None and torch.cuda.is_available()
     accelerator = torch.cuda.get_device_name() if accelerated else "no accelerator"
-    return f"{model}, {cores} cores, {memory:.0f} GB, {accelerator}"
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    used = f"{threads} of {cores}" if threads.isdecimal() and 0 < int(threads) < cores else cores
+    return f"{model}, {used} cores, {memory:.0f} GB, {accelerator}"
 
 
 def _portable(path: Path) -> str:
