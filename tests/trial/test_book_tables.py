@@ -14,6 +14,7 @@ from vctlib.trial.book_tables import (
     error_drivers_by_arm,
     errors_by_arm,
     likeness_by_arm,
+    populations_by_task,
     rise_to_ood,
     trial_overview,
 )
@@ -38,6 +39,17 @@ def table() -> pd.DataFrame:
     weighted = {"task": "body_fat", "population": "OOD", "arm": "real_weighted", "n": 75, "mae": 1.1, "mae_low": 0.9}
     rows.append(weighted | {"mae_high": 1.3, "verdict": "pass"})
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def test_populations_say_who_taught_and_who_is_asked():
+    people = pd.DataFrame({"population": ["train", "train", "OOD"], "sex": ["female", "male", "male"]})
+    people = people.assign(age_years=[30, 50, 40], height_cm=[200, 200, 100], weight_kg=[80, 120, 30])
+    people = people.assign(body_fat_percent_measured=[20, 30, 10], muscle_percent_measured=[40, 50, 60])
+    shown = populations_by_task({"muscle": people})
+    assert list(shown["Population"]) == ["training", "in distribution (ID)", "out of it (OOD)"]
+    assert list(shown["People"] + shown["Women"] + shown["Men"]) == ["211", "000", "101"]
+    assert shown.iloc[0, 5:].tolist() == ["40.0 (14.1)", "25.0 (7.1)", "25.0 (7.1)", "45.0 (7.1)"]
+    assert shown.iloc[1, 5] == "– (–)" and shown.iloc[2, 6] == "30.0 (–)"
 
 
 def test_overview_sets_ours_above_the_paper(table):

@@ -20,6 +20,32 @@ from vctlib.trial.verdict import interval_verdict
 KEYS = ["task", "population", "arm"]
 
 
+def populations_by_task(people: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Who taught a model and who is asked: a row for each task and population; means with standard deviations.
+
+    people: task -> one row a person with population ("train", "ID", "OOD"), sex, age_years, height_cm, weight_kg,
+    body_fat_percent_measured, muscle_percent_measured.
+    """
+    sides = {"train": "training", ID: "in distribution (ID)", OOD: "out of it (OOD)"}
+    rows = []
+    for task, table in people.items():
+        table = table.assign(bmi=table["weight_kg"] / (table["height_cm"] / 100) ** 2)
+        for side, label in sides.items():
+            own = table[table["population"] == side]
+            women = int((own["sex"] == "female").sum())
+            row = {"Task": task_named(task).label, "Population": label, "People": f"{len(own)}"}
+            row |= {"Women": f"{women}", "Men": f"{len(own) - women}"}
+            for name, column in (
+                ("Age (years)", "age_years"),
+                ("BMI (kg/m\N{SUPERSCRIPT TWO})", "bmi"),
+                ("Body fat (%)", "body_fat_percent_measured"),
+                ("Muscle (%)", "muscle_percent_measured"),
+            ):
+                row[name] = f"{number_text(own[column].mean(), 1)} ({number_text(own[column].std(), 1)})"
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def trial_overview(results: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Verdicts of all tasks in one table: a row for each task, population and author ("ours", "paper").
 
