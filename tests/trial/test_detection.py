@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from vctlib.errors import InputError
-from vctlib.trial.detection import detection_by_arm, detection_by_size, shown_by_arm, shown_by_size
+from vctlib.trial.detection import detection_by_arm, detection_by_size, false_alarms, shown_by_arm, shown_by_size
 from vctlib.trial.protocol import Protocol, read_protocol
 from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 
@@ -89,3 +89,14 @@ def test_pages_show_people_areas_and_intervals(predictions):
 def test_the_committed_protocol_is_valid():
     protocol = read_protocol("notebooks/trials/liver_lesions_by_build.yaml")
     assert protocol.endpoint == "auc" and protocol.population_names == ("below_30", "from_30")
+
+
+def test_false_alarms_are_counted_above_what_a_tenth_of_real_people_reach(predictions):
+    brighter = predictions.assign(prediction=predictions["prediction"] + 1.5 * (predictions["arm"] == "synthetic"))
+    table = false_alarms(brighter, PROTOCOL, ["real", "synthetic"]).set_index("arm")
+    assert list(table["n"]) == [40, 80] and table.at["real", "value"] == 0.1
+    healthy = brighter[brighter["truth"] == 0]
+    real = healthy.loc[healthy["arm"] == "real", "prediction"]
+    above = (healthy.loc[healthy["arm"] == "synthetic", "prediction"] > np.quantile(real, 0.9)).mean()
+    assert table.at["synthetic", "value"] == pytest.approx(above) and above > 0.4
+    assert table.at["synthetic", "low"] < above < table.at["synthetic", "high"]

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from vctlib.errors import InputError
+from vctlib.text import DASH
 from vctlib.trial.verdict_agreement import (
     Limits,
     agreement,
@@ -10,6 +11,7 @@ from vctlib.trial.verdict_agreement import (
     agreement_by_task,
     cell_table,
     open_questions,
+    shown_agreement,
 )
 
 LIMITS = {"fat": Limits(2.0, 3.0), "liver": Limits(100.0, 150.0)}
@@ -109,3 +111,15 @@ def test_fewer_synthetic_people_leave_more_open(cells):
 def test_a_cell_of_too_few_people_is_named():
     with pytest.raises(InputError, match="good, few: 3 real people; 5 are needed"):
         cell_table(predictions_of(MAE), {"few": PEOPLE[:3]}, LIMITS, n_resamples=100)
+
+
+def test_agreement_as_a_page_prints_it(cells):
+    shown = shown_agreement(agreement(cells)).set_index("Measure")
+    assert (
+        shown.at["Same verdict", "Found [95% CI]"] == "40 % [12, 74]" and shown.at["Same verdict", "Of cells"] == "10"
+    )
+    assert shown.at["Miss", "Models behind it"] == "2"
+    correlation = agreement(cells).set_index("measure").at["rank correlation", "value"]
+    assert shown.at["Rank correlation", "Found [95% CI]"].startswith(f"{correlation:.2f} [")
+    none = shown_agreement(agreement(cells[cells["model"] == "bad"])).set_index("Measure")
+    assert none.at["Pass kept", "Found [95% CI]"] == DASH

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from vctlib.text import DASH, interval_text
 from vctlib.trial.arms import REAL
@@ -86,6 +87,23 @@ def detection_by_size(
                 row |= {"low": found.low, "high": found.high}
             rows.append(row)
     return pd.DataFrame(rows, columns="arm low_mm high_mm n_with auc low high".split())
+
+
+def false_alarms(
+    predictions: pd.DataFrame, protocol: Protocol, arms: Sequence[str], reference: str = REAL, share: float = 0.1
+) -> pd.DataFrame:
+    """How often a detector sees in people who have nothing what it sees in `share` of such people of the arm
+    `reference`; rows with arm, value, low, high (exact interval over images), n (images), over all populations."""
+    healthy = predictions[predictions[protocol.truth_column] == 0].dropna(subset=[protocol.prediction_column])
+    scores = {arm: own[protocol.prediction_column].to_numpy() for arm, own in healthy.groupby("arm")}
+    threshold = np.quantile(scores[reference], 1 - share)
+    rows = []
+    for arm in arms:
+        above = int((scores[arm] > threshold).sum())
+        interval = stats.binomtest(above, len(scores[arm])).proportion_ci(0.95, method="exact")
+        row = {"arm": arm, "value": above / len(scores[arm]), "low": interval.low, "high": interval.high}
+        rows.append(row | {"n": len(scores[arm])})
+    return pd.DataFrame(rows)
 
 
 def shown_by_arm(

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from vctlib.errors import InputError
+from vctlib.text import interval_text
 from vctlib.trial.arms import REAL, SYNTHETIC
 from vctlib.trial.bootstrap import bootstrap_mae, percentile_interval
 from vctlib.trial.checks import require_columns
@@ -121,6 +122,19 @@ def agreement(cells: pd.DataFrame, level: float = 0.95, seed: int = 0, n_resampl
 def open_questions(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells of tasks whose verdict on real people differs from cell to cell; where all fail, agreement is easy."""
     return cells[cells.groupby("task")[f"verdict_{REAL}"].transform("nunique") > 1]
+
+
+def shown_agreement(table: pd.DataFrame) -> pd.DataFrame:
+    """`agreement` as a page prints it: text cells, shares in percent."""
+    rows = []
+    for row in table.itertuples():
+        scale, digits = (1, 2) if row.measure == "rank correlation" else (100, 0)
+        found = interval_text(scale * row.value, (scale * row.low, scale * row.high), digits)
+        unit = "" if scale == 1 or np.isnan(row.value) else " %"
+        label = f"{row.measure[0].upper()}{row.measure[1:]}"
+        rows.append({"Measure": label, "Found [95% CI]": found.replace(" [", f"{unit} ["), "Of cells": f"{row.n}"})
+        rows[-1]["Models behind it"] = f"{row.models}"
+    return pd.DataFrame(rows)
 
 
 def agreement_by_task(cells: pd.DataFrame) -> pd.DataFrame:
