@@ -175,6 +175,16 @@ def test_committed_results_are_those_of_their_ledger():
     assert check_ledger(BOOK, profile) == {}, f"vct freeze --profile {profile} writes results and ledger together"
 
 
+def test_committed_results_rest_on_each_other():
+    """A study of tables that another notebook has made anew since would tell of people whom the book no longer shows."""
+    folder = BOOK / "results" / "laptop"
+    for path in sorted(folder.glob("*.json")):
+        for name, found in results.read(path).inputs.items():
+            table = folder / name.removeprefix("runs/laptop/")
+            if name.startswith("runs/laptop/tables/") and table.is_file():
+                assert sha256(table) == found, f"{path.name} was made from another {name}: run its notebook again"
+
+
 def test_executed_notebook_says_how_to_run_it_again(pages):
     html = (pages / "executed/laptop/12_run_trial.html").read_text()
     section = html[html.index('<section id="run-this-notebook-again"') :]

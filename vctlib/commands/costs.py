@@ -6,10 +6,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from vctlib.commands.progress import duration
-from vctlib.commands.provenance import Provenance, executed_page, page_link, table
+from vctlib.commands.provenance import TRAINING, Provenance, executed_page, page_link, table
 from vctlib.results import Result
 
-TRAINING = "seconds"  # the metric of a step that trains: over all networks and all the pieces of an interrupted run
 _NONE = "\N{EN DASH}"
 
 

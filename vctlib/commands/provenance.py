@@ -21,6 +21,7 @@ from vctlib.files import REPOSITORY, sha256
 
 LIST_OF_FILES = "results_files"  # the page that `result-files` stands on
 SHORT_COMMIT, SHORT_HASH = 7, 12  # digits shown
+TRAINING = "seconds"  # the metric of a step that trains: over all networks and all the pieces of an interrupted run
 
 
 def page_link(env: BuildEnvironment, page: str, text: str) -> nodes.Node:
@@ -67,6 +68,9 @@ def provenance_line(env: BuildEnvironment, path: str, result: results.Result, *,
     if commit := commit_of(result):
         facts.append(nodes.Text(f"commit {commit}"))
     facts += [nodes.Text(result.created[:10]), nodes.Text(result.device)]
+    trained = result.metrics.get(TRAINING)
+    if trained is not None and trained.value is not None:
+        facts.append(nodes.Text(f"training took {duration(trained.value)}"))
     if result.wall_seconds is not None:
         facts.append(nodes.Text(f"last run took {duration(result.wall_seconds)}"))
     facts.append(page_link(env, LIST_OF_FILES, "all result files"))
