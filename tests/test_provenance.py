@@ -176,7 +176,7 @@ def test_committed_results_are_those_of_their_ledger():
 
 
 def test_committed_results_rest_on_each_other():
-    """A study of tables that another notebook has made anew since would tell of people whom the book no longer shows."""
+    """A study of tables that another notebook has made anew since tells of people whom the book no longer shows."""
     folder = BOOK / "results" / "laptop"
     for path in sorted(folder.glob("*.json")):
         for name, found in results.read(path).inputs.items():

@@ -15,12 +15,14 @@ from vctlib.trial.book_tables import (
     errors_by_arm,
     likeness_by_arm,
     populations_by_task,
+    protocols_by_task,
     rise_to_ood,
     trial_overview,
 )
 from vctlib.trial.decomposition import COLUMNS as PARTS
 from vctlib.trial.evaluate import COLUMNS
 from vctlib.trial.likeness import COLUMNS as LIKENESS
+from vctlib.trial.protocol import Protocol
 
 NAN = float("nan")
 
@@ -50,6 +52,16 @@ def test_populations_say_who_taught_and_who_is_asked():
     assert list(shown["People"] + shown["Women"] + shown["Men"]) == ["211", "000", "101"]
     assert shown.iloc[0, 5:].tolist() == ["40.0 (14.1)", "25.0 (7.1)", "25.0 (7.1)", "45.0 (7.1)"]
     assert shown.iloc[1, 5] == "– (–)" and shown.iloc[2, 6] == "30.0 (–)"
+
+
+def test_protocols_show_what_was_fixed_and_a_hash_that_moves_with_it():
+    asked = {"body_fat": Protocol(task="body_fat"), "muscle": Protocol(task="muscle", seed=3)}
+    shown = protocols_by_task(asked)
+    assert list(shown["Task"]) == ["Body fat percentage", "Muscle mass percentage"]
+    assert list(shown["Seed"]) == ["0", "3"]
+    assert shown.loc[0, ["Passes below", "Fails above", "Equivalent within"]].tolist() == ["2 pp", "3 pp", "±1 pp"]
+    other = protocols_by_task({"body_fat": Protocol(task="body_fat", oversampling=3)})
+    assert len(shown.at[0, "SHA-256"]) == 12 and shown.at[0, "SHA-256"] != other.at[0, "SHA-256"]
 
 
 def test_overview_sets_ours_above_the_paper(table):

@@ -14,6 +14,7 @@ from vctlib.trial.arms import ARM_LABELS, POPULATIONS, REAL, RECONSTRUCTED, SYNT
 from vctlib.trial.bias import ErrorDrivers, importance_agreement
 from vctlib.trial.importance_intervals import agreement_interval, importance_intervals
 from vctlib.trial.paper_tables import paper_table
+from vctlib.trial.protocol import Protocol
 from vctlib.trial.split import ID, OOD, task_named
 from vctlib.trial.verdict import interval_verdict
 
@@ -43,6 +44,20 @@ def populations_by_task(people: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             ):
                 row[name] = f"{number_text(own[column].mean(), 1)} ({number_text(own[column].std(), 1)})"
             rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def protocols_by_task(protocols: Mapping[str, Protocol]) -> pd.DataFrame:
+    """What each protocol fixes before an error is looked at, with the first digits of its hash: a row for each task."""
+    rows = []
+    for protocol in protocols.values():
+        margins, people = protocol.margins, protocol.people
+        row = {"Task": protocol.words, "Passes below": protocol.with_unit(f"{margins.acceptable:g}")}
+        row |= {"Fails above": protocol.with_unit(f"{margins.failure:g}")}
+        row |= {"Equivalent within": protocol.with_unit(f"\N{PLUS-MINUS SIGN}{margins.equivalence:g}")}
+        row |= {"People: training, ID, OOD, at most": f"{people.train}, {people.id_test}, {people.ood_test}"}
+        row |= {"Synthetic images a person": f"{protocol.oversampling}", "Resamples": f"{protocol.n_resamples}"}
+        rows.append(row | {"Seed": f"{protocol.seed}", "SHA-256": protocol.sha256()[:12]})
     return pd.DataFrame(rows)
 
 
