@@ -66,6 +66,11 @@ ORIGINS = {
         "5.54 pp": "paper, Table 1: MAE of muscle, OOD",
         "3.66 pp": "paper, Table 1: MAE of body fat, OOD",
     },
+    "lesions": {
+        "0.9": "notebooks/trials/liver_lesions_by_build.yaml: acceptable",
+        "0.8": "notebooks/trials/liver_lesions_by_build.yaml: failure",
+    },
+    "paper_and_ours": {"0.80": "mean of |Z| for a standard Gaussian, the root of 2/π"},
     "trial": {
         "0.3": "paper: p above which it speaks of likeness",
         "4.34": "paper, Table 1: MAE of muscle, OOD, synthetic",
