@@ -174,6 +174,9 @@ def test_many_models_are_judged_by_both_arms(study, out, judged_people):
     limits = names["limits"]["liver"]
     assert limits.failure == pytest.approx(1.5 * limits.acceptable) and limits.acceptable > 0
     assert metrics["cells"].value == 4 and 0 <= metrics["same_verdict"].value <= 1
+    decidable = cells[cells.groupby("task")["verdict_real"].transform("nunique") > 1]
+    assert metrics["controls_same_verdict"].n == (decidable["model"] == "fat, all").sum()  # the other saw women alone
+    assert sum(metrics[f"both_{name}"].value for name in ("pass", "fail", "open")) <= 4
     assert (out / "figures" / "23_verdicts.svg").is_file() and (out / "figures" / "23_agreement_by_size.svg").is_file()
 
 
