@@ -25,7 +25,7 @@ ORIGINS = {
     "index": {"5 %": "level of the equivalence test"},
     "autoencoders": {
         "33.5": "decision 11: PSNR of the stack after 43 minutes of training",
-        "1.5": "profile: weight of dense voxels in the multi-window loss, and of soft ones when companded"
+        "1.5": "profile: weight of dense voxels in the multi-window loss, and of soft ones when companded",
     },
     "latent_diffusion": {"1.9": "profile: noise_location", "0.2": "profile: share of dropped attributes"},
     "post_processor": {

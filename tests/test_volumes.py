@@ -61,3 +61,12 @@ def test_a_runs_volumes_get_their_place_in_the_book(tmp_path, profile):
         "volumes/a.js": f"results/{profile}/volumes/a.js",
         "volumes/a.png": f"results/{profile}/volumes/a.png",
     }
+
+
+def test_curves_go_along_and_those_of_a_few_steps_of_trial_do_not(tmp_path):
+    run = tmp_path / "laptop"
+    for name in ("executed/19_x.ipynb", "autoencoders/0f/a.curves.csv", "autoencoders/0f/probe/a.curves.csv"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text("")
+    places = {path.relative_to(run).as_posix() for path in results_of_run(run)}
+    assert places == {"executed/19_x.ipynb", "autoencoders/0f/a.curves.csv"}

@@ -16,6 +16,7 @@ from vctlib.manifest import REPOSITORY
 from vctlib.run import StepFailed
 
 _PROFILE_IN_PAGE = re.compile(r"\b(executed|results)/([A-Za-z0-9_-]+)/")
+_PROBE = "probe"  # the folder of trainings that only tell what a step costs (`vctlib.training.equal_time`)
 SHOWN_WARNINGS = 20
 BOOK = REPOSITORY / "book"
 
@@ -36,7 +37,7 @@ def results_of_run(folder: Path) -> dict[Path, Path]:
     for pattern in ("*.csv", "*.svg"):
         for path in sorted(folder.rglob(pattern)):
             below = path.relative_to(folder)
-            if below.parts[0] not in ("cohorts", "book", "executed"):
+            if below.parts[0] not in ("cohorts", "book", "executed") and _PROBE not in below.parts:
                 places[path] = Path("results", folder.name, below)
     for path in sorted((folder / "volumes").glob("[!.]*")):  # bodies to turn round in a page
         places[path] = Path("results", folder.name, "volumes", path.name)
