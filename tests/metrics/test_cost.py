@@ -1,6 +1,8 @@
 """Seconds, memory and operations of work whose cost is known; and sizes that stay within the time."""
 
 import gc
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -34,6 +36,21 @@ def test_what_was_garbage_before_hides_nothing():
     finally:
         gc.enable()
     assert 0.2 <= cost.peak_gb < 0.5
+
+
+KEPT = """
+import ctypes, numpy, torch
+from vctlib.metrics.cost import measure_cost
+library = ctypes.CDLL(None)
+assert library.mallopt(-3, 2**30) and library.mallopt(-1, 2**31 - 1)  # keep what is freed, as some libraries ask for
+numpy.ones(2**25).sum()
+print(measure_cost(lambda: numpy.ones(2**25).sum(), torch.device("cpu")).peak_gb)
+"""
+
+
+def test_what_the_allocator_keeps_is_given_back_first():
+    done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
+    assert 0.2 <= float(done.stdout) < 0.5
 
 
 def test_operations_of_a_product_and_a_convolution():

@@ -1,5 +1,6 @@
 """What a piece of work costs: seconds, memory, operations; and what a larger one would, at the speed of a smaller."""
 
+import ctypes
 import gc
 import threading
 import time
@@ -24,11 +25,11 @@ class Cost:
 def measure_cost(work: Callable[[], object], device: torch.device) -> Cost:
     """Call `work` once and look: wall seconds, and peak memory of the GPU, or else of this process.
 
-    A process is looked at every 2 ms, so shorter peaks may be missed; memory that the allocator had kept is not seen
-    as new. Both make the figure a lower bound. What nobody refers to any more is given back first, or it would be
-    given back while `work` runs and hide what that takes.
+    A process is looked at every 2 ms, so shorter peaks may be missed, which makes the figure a lower bound. What nobody
+    refers to any more and what the allocator keeps is given back first, or `work` would be seen to take less.
     """
     gc.collect()
+    _trim_heap()
     if device.type == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
@@ -55,6 +56,14 @@ def measure_cost(work: Callable[[], object], device: torch.device) -> Cost:
         stop.set()
         watcher.join()
     return Cost(seconds, (highest - before) / 2**30)
+
+
+def _trim_heap() -> None:
+    """Give free memory of the C library's heap back to the system, where the library can."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # not glibc
+        pass
 
 
 def operations(work: Callable[[], object]) -> int:
