@@ -8,8 +8,7 @@ from sphinx.application import Sphinx
 from vctlib.commands.progress import duration
 from vctlib.commands.provenance import TRAINING, Provenance, executed_page, page_link, table
 from vctlib.results import Result
-
-_NONE = "\N{EN DASH}"
+from vctlib.text import DASH
 
 
 class StepCosts(Provenance):
@@ -43,8 +42,8 @@ def costs(result: Result) -> tuple[str, ...]:
     trained = result.metrics.get(TRAINING)
     return (
         result.profile,
-        _NONE if trained is None or trained.value is None else duration(trained.value),
-        _NONE if result.wall_seconds is None else duration(result.wall_seconds),
+        DASH if trained is None or trained.value is None else duration(trained.value),
+        DASH if result.wall_seconds is None else duration(result.wall_seconds),
         f"{result.peak_memory_gb:.1f} GB",
         result.device,
     )

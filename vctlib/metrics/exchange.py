@@ -20,7 +20,7 @@ _BONE_HU, _GAS_HU, _FAT_HU = 150.0, -200.0, -30.0  # from where on, up to where
 def body_parts(ct: np.ndarray, reconstruction: np.ndarray, affine: np.ndarray) -> dict[str, np.ndarray]:
     """Where each of the `PARTS` lies, boolean (x, y, z) in the order of the names; every voxel is in one of them.
 
-    Both volumes in HU, (x, y, z), of the same grid; `affine` 4x4, mm. The surface is all that lies less than two
+    Both volumes in HU, (x, y, z), of the same grid; `affine` 4x4, mm. The surface is all that lies at most two
     voxels deep in one of the two bodies, and all beyond. Below it, bone and gas are where one of the two has them, fat
     is where the CT has it, and soft tissue is what is left. Raises InputError where one of the two shows no body.
     """

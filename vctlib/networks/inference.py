@@ -121,7 +121,7 @@ def post_process(
 ) -> np.ndarray:
     """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT with its detail restored. A network that
     reads no label map does without (None). `sampled`: a sample, not a reconstruction. What lies beyond a box about the
-    body becomes air, for nine tenths of a grid are."""
+    body becomes air."""
     box = _box_about_body(hu, network.multiple)
     x = to_network(hu[box])
     if network.reads_labels:

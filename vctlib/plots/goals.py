@@ -51,8 +51,9 @@ def goals_table(metrics: Mapping[str, Mapping], goals: tuple[Goal, ...] = GOALS)
         )
         row = {"What": goal.label, "Wanted": wanted, "By": goal.source}
         row |= {"Found [95% CI]": interval_text(value, bounds, goal.digits), "n": str(found["n"])}
-        inside = value is not None and (goal.low or -float("inf")) <= value <= (goal.high or float("inf"))
-        rows.append(row | {"Reached": DASH if value is None else "yes" if inside else "no"})
+        above = goal.low is None or value is None or value >= goal.low
+        below = goal.high is None or value is None or value <= goal.high
+        rows.append(row | {"Reached": DASH if value is None else "yes" if above and below else "no"})
     return pd.DataFrame(rows)
 
 

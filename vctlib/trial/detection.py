@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from vctlib.text import DASH, interval_text
 from vctlib.trial.arms import REAL
 from vctlib.trial.checks import require_columns
 from vctlib.trial.endpoint import difference, estimate, is_enough, value_of, verdict
 from vctlib.trial.protocol import Protocol
+from vctlib.trial.simulation import exact_rate
 from vctlib.trial.statistics import smallest_margin
 from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 
@@ -99,10 +99,8 @@ def false_alarms(
     threshold = np.quantile(scores[reference], 1 - share)
     rows = []
     for arm in arms:
-        above = int((scores[arm] > threshold).sum())
-        interval = stats.binomtest(above, len(scores[arm])).proportion_ci(0.95, method="exact")
-        row = {"arm": arm, "value": above / len(scores[arm]), "low": interval.low, "high": interval.high}
-        rows.append(row | {"n": len(scores[arm])})
+        rate = exact_rate((scores[arm] > threshold).sum(), len(scores[arm]))
+        rows.append({"arm": arm, "value": rate.value, "low": rate.low, "high": rate.high, "n": rate.n_trials})
     return pd.DataFrame(rows)
 
 
