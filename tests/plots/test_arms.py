@@ -20,3 +20,13 @@ def test_points_stand_where_their_values_are():
     assert len(right.collections[0].get_segments()) == 1  # one interval is known
     assert [line.get_xdata()[0] for line in right.lines[1:]] == [1.0, 0.2]
     assert [line.get_xdata()[0] for line in left.lines[1:]] == [10.0]
+
+
+def test_measures_of_one_unit_share_an_axis_from_zero():
+    rows = [("a", "first", 2.0, 1.5, 2.5), ("b", "first", 6.0, 5.0, 7.0)]
+    table = pd.DataFrame(rows, columns=["measure", "arm", "value", "low", "high"])
+    left, right = arms_beside(table, {"a": "a (pp)", "b": "b (pp)"}, one_axis=True).axes
+    assert left.get_xlim() == right.get_xlim()
+    assert left.get_xlim()[0] == 0 and left.get_xlim()[1] >= 7.0
+    apart = arms_beside(table, {"a": "a (pp)", "b": "b (pp)"}).axes
+    assert apart[0].get_xlim() != apart[1].get_xlim()

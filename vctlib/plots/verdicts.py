@@ -23,9 +23,12 @@ _SHARES = ("same verdict", "pass kept", "false alarm", "miss")
 def verdict_map(cells: pd.DataFrame) -> Figure:
     """A row a model, a column a population; a cell's left half is the verdict of real people, its right of synthetic.
 
-    cells: from `cell_table`. A frame marks cells in which both are decided and contradict each other.
+    cells: from `cell_table`. A frame marks cells in which both are decided and contradict each other; under a
+    population stands how many people it has, real | synthetic where these are not as many.
     """
     models, populations = (list(dict.fromkeys(cells[name])) for name in ("model", "population"))
+    sizes = cells.groupby("population")[[f"n_{REAL}", f"n_{SYNTHETIC}"]].max().astype(int)
+    people = {name: " | ".join(str(n) for n in dict.fromkeys(row)) for name, *row in sizes.itertuples()}
     figure, ax = plt.subplots(figsize=(PAGE_WIDTH, 1.0 + 0.36 * len(models)))
     for row in cells.itertuples():
         x, y = populations.index(row.population), models.index(row.model)
@@ -37,7 +40,7 @@ def verdict_map(cells: pd.DataFrame) -> Figure:
         if set(verdicts) == {PASS, FAIL}:
             ax.add_patch(plt.Rectangle((x + 0.04, y + 0.06), 0.92, 0.88, fill=False, edgecolor="black", linewidth=1.6))
     ax.set(xlim=(0, len(populations)), ylim=(len(models), 0))
-    ax.set_xticks([i + 0.5 for i in range(len(populations))], populations)
+    ax.set_xticks([i + 0.5 for i in range(len(populations))], [f"{name}\nn = {people[name]}" for name in populations])
     ax.set_yticks([i + 0.5 for i in range(len(models))], models)
     ax.tick_params(length=0)
     ax.grid(visible=False)
