@@ -55,7 +55,7 @@ def test_interrupted_and_resumed_gives_the_same_bytes(tmp_path):
 
 def test_other_settings_do_not_mix(tmp_path):
     CohortWriter(tmp_path / "c", info())
-    with pytest.raises(InputError, match="other settings"):
+    with pytest.raises(InputError, match="other people, settings"):
         CohortWriter(tmp_path / "c", info(seed=1))
 
 

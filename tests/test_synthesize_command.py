@@ -39,12 +39,28 @@ def test_everybody_is_drawn_measured_and_flagged(micro, micro_profile, tmp_path,
     assert np.array_equal(Cohort.open(again).ct("a-s0")[0], first)  # whoever else is asked for
 
 
+def test_a_folder_that_holds_something_else_stays_as_it_is(micro, tmp_path):
+    people, out = write(tmp_path / "people.csv", "a,female,40,165,60"), tmp_path / "cohort"
+    synthesize_people(people, str(out), **micro)
+    before = {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+    other = write(tmp_path / "other.csv", "a,female,70,150,90")  # of the same name
+    for table, seed in ((other, 0), (people, 1)):
+        with pytest.raises(InputError, match="other people, settings, weights or seed"):
+            synthesize_people(table, str(out), seed=seed, **micro)
+    synthesize_people(people, str(out), **micro)  # the same call is no other
+    assert {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()} == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds something else"):
+        synthesize_people(people, str(tmp_path / "mine"), **micro)
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
         (["a,woman,40,165,60"], "people.csv: a: sex is 'woman'"),
         (["a,female,40,-165,60"], "a: height_cm is -165"),
-        (["a,female,forty,165,60"], "a: could not convert"),
+        (["a,female,forty,165,60"], "a: age_years is 'forty'"),
         (["../a,female,40,165,60"], "subject id '../a'"),
         (["a,female,40,165,60", "a,male,40,165,60"], "subject 'a' stands twice"),
         ([",female,40,165,60"], "every person needs a subject_id"),
@@ -62,7 +78,7 @@ def test_absent_table_column_or_weights_are_named(micro, tmp_path):
     with pytest.raises(InputError, match="no such table of people"):
         synthesize_people("absent.csv", str(tmp_path / "cohort"), **micro)
     (tmp_path / "narrow.csv").write_text("subject_id,sex\na,male\n")
-    with pytest.raises(InputError, match="missing column age_years, height_cm, weight_kg"):
+    with pytest.raises(InputError, match="missing column age_years, height_cm, weight_kg; it has subject_id, sex"):
         synthesize_people(str(tmp_path / "narrow.csv"), str(tmp_path / "cohort"), **micro)
     people = write(tmp_path / "people.csv", "a,female,40,165,60")
     with pytest.raises(InputError, match="image_autoencoder.safetensors: no such weights"):

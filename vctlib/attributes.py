@@ -20,6 +20,8 @@ ATTRIBUTES = ("sex", "age", "height", "weight")
 
 _EDGES = MappingProxyType({"age": AGE_EDGES, "height": HEIGHT_EDGES, "weight": WEIGHT_EDGES})
 _UNITS = MappingProxyType({"age": "years", "height": "cm", "weight": "kg"})
+# Beyond which no person is: a number there is a slip or of another unit
+_POSSIBLE = MappingProxyType({"age_years": (0, 125), "height_cm": (40, 275), "weight_kg": (2, 650)})
 N_CATEGORIES = MappingProxyType({"sex": len(SEX)} | {name: len(edges) + 1 for name, edges in _EDGES.items()})
 
 
@@ -27,6 +29,13 @@ def _bin(value: float | None, edges: tuple[int, ...]) -> int:
     if value is None or isnan(value):
         return 0
     return 1 + sum(value >= edge for edge in edges)
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is {value!r}; it must be a number or left empty") from None
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,13 @@ class Attributes:
     def __post_init__(self) -> None:
         if self.sex is not None and self.sex not in SEX:
             raise InputError(f"sex is {self.sex!r}; it must be one of {', '.join(SEX)} or left empty")
-        for name in ("age_years", "height_cm", "weight_kg"):
+        for name, (lowest, highest) in _POSSIBLE.items():
             value = getattr(self, name)
-            if value is not None and not isnan(value) and value <= 0:
-                raise InputError(f"{name} is {value}; it must be positive or left empty")
+            if value is not None and not isnan(value) and not lowest <= value <= highest:
+                metres = "; is it in metres?" if name == "height_cm" and 0.4 <= value <= 2.75 else ""
+                raise InputError(
+                    f"{name} is {value:g}; it must lie between {lowest} and {highest}, or be left empty{metres}"
+                )
 
     def categories(self) -> tuple[int, int, int, int]:
         """Category indices (sex, age, height, weight); 0 is "none"."""
@@ -71,7 +83,7 @@ class Attributes:
                 raise InputError(f"the table of people has no column {name!r}")
             value = row[name]
             empty = value is None or value != value or value == ""
-            values[name] = None if empty else (value if name == "sex" else float(value))
+            values[name] = None if empty else (value if name == "sex" else _number(name, value))
         return cls(**values)
 
 

@@ -172,7 +172,10 @@ class CohortWriter:
         begun = self.path / "begun.json"
         if begun.exists() and CohortInfo.model_validate_json(begun.read_text()) != info:
             if not restart:
-                raise InputError(f"{self.path}: holds a cohort begun with other settings; remove it or choose another")
+                raise InputError(
+                    f"{self.path}: holds a cohort of other people, settings, weights or seed; remove it or name another "
+                    "folder"
+                )
             for stale in (*self.path.glob("*.json"), *self.path.glob("*.csv"), *self.path.glob("rows/*.json")):
                 stale.unlink()
         self.path.mkdir(parents=True, exist_ok=True)

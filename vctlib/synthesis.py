@@ -154,14 +154,24 @@ def reconstruct_cohort(
 
 
 def synthesize_cohort(
-    generator: Generator, reference: Cohort, people: pd.DataFrame, out: Path, config: SynthesisConfig, seed: int
+    generator: Generator,
+    reference: Cohort,
+    people: pd.DataFrame,
+    out: Path,
+    config: SynthesisConfig,
+    seed: int,
+    *,
+    restart: bool = True,
 ) -> Cohort:
     """`config.draws_per_person` synthetic bodies with each person's attributes (rows of `people`, with `split`).
 
     Subjects are named `<person>-s<draw>`; the column `reference_id` names the person whose attributes they have.
+    A cohort in `out` of other people, weights, settings or another seed is replaced; without `restart` that is an
+    InputError.
     """
-    how = f", {config.steps} steps, guidance {config.guidance_scale:g}"
-    writer = CohortWriter(out, _info(generator, reference, "synthetic", seed, how), restart=True)
+    asked = hashlib.sha256(people[list(ATTRIBUTE_COLUMNS)].to_csv().encode()).hexdigest()[:12]
+    how = f", {config.steps} steps, guidance {config.guidance_scale:g}, people {asked}"
+    writer = CohortWriter(out, _info(generator, reference, "synthetic", seed, how), restart=restart)
     wanted = [(f"{p}-s{draw}", p, draw) for p in people.index for draw in range(config.draws_per_person)]
     missing = [item for item in wanted if not writer.done(item[0])]
     with tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="synthesizing", unit="body") as bar:

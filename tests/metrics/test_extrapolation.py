@@ -11,7 +11,9 @@ def _people(rows):
 
 
 TRAINING = _people(
-    [("male", 45.0, 175.0, 85.0)] * 3 + [("male", 45.0, 175.0, 95.0)] * 4 + [("female", 45.0, 175.0, 85.0)]
+    [("male", 45.0, 175.0, 85.0)] * 3
+    + [("male", 45.0, 175.0, 95.0)] * 4
+    + [("female", 45.0, 175.0, 85.0), ("female", 20.0, 140.0, 40.0), ("female", 90.0, 200.0, 150.0)]
 )
 
 
@@ -31,10 +33,27 @@ def test_combinations_and_neighbourhoods_by_hand():
     assert found["flag"].tolist() == ["known", "unseen", "unseen", "extrapolation", "extrapolation"]
 
 
-def test_an_unknown_attribute_is_near_to_nobody():
-    asked = _people([("male", np.nan, 175.0, 45.0), ("male", np.nan, 175.0, 85.0)])
-    assert combination_counts(asked, TRAINING)["in_neighbourhood"].tolist() == [0, 0]
-    assert combination_counts(asked, asked)["in_combination"].tolist() == [1, 1]
+def test_an_attribute_left_open_asks_for_nothing():
+    nobody = (None, np.nan, np.nan, np.nan)
+    asked = _people([("male", np.nan, 175.0, 85.0), ("male", np.nan, 175.0, 45.0), nobody])
+    found = combination_counts(asked, TRAINING, fewest=4)
+    assert found["in_combination"].tolist() == [3, 0, 10] and found["in_neighbourhood"].tolist() == [7, 0, 10]
+    assert found["flag"].tolist() == ["known", "extrapolation", "known"]
+
+
+def test_an_unknown_attribute_of_a_training_person_is_near_to_no_value():
+    training = _people([("male", np.nan, 175.0, 85.0)] * 9 + [("male", 45.0, 175.0, 85.0)])
+    asked = _people([("male", 45.0, 175.0, 85.0), ("male", np.nan, 175.0, 85.0)])
+    assert combination_counts(asked, training)["in_neighbourhood"].tolist() == [1, 10]
+
+
+def test_beyond_everybody_is_extrapolation_though_the_category_is_open():
+    """80 years and over holds ages that nobody had."""
+    training = _people([("male", 81.0, 175.0, 85.0), ("male", 88.0, 179.0, 81.0)] * 9)
+    asked = _people([("male", 85.0, 177.0, 83.0), ("male", 110.0, 177.0, 83.0), ("male", 85.0, 177.0, 80.5)])
+    found = combination_counts(asked, training)
+    assert found["in_combination"].tolist() == [18, 18, 18]
+    assert found["flag"].tolist() == ["known", "extrapolation", "extrapolation"]
 
 
 def test_error_by_flag_by_hand():

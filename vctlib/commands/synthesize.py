@@ -25,9 +25,11 @@ def synthesize_people(
     """Make the cohort in `out`, with measurements of the independent segmenter and flags of extrapolation in its table.
 
     Killed at any moment, the same call goes on. Returns the folder. Raises InputError for a wrong table, profile or
-    weights.
+    weights, and where the folder holds anything else.
     """
     people, settings, place = _read_people(Path(people_csv)), load_profile(profile), Path(out)
+    if place.exists() and not (place / "begun.json").exists() and not (place.is_dir() and not any(place.iterdir())):
+        raise InputError(f"{place} holds something else; name an empty folder, or one that is not there yet, with --out")
     folder = Path(models) if models else REPOSITORY / "models" / settings.name
     paths = {part: folder / f"{part}.safetensors" for part in (*GENERATOR_COMPONENTS, "segmenter")}
     absent = [path for path in paths.values() if not path.is_file()]
@@ -39,7 +41,7 @@ def synthesize_people(
     generator = Generator.load({part: paths[part] for part in GENERATOR_COMPONENTS})
     config = changed(settings, {"synthesis": {"draws_per_person": draws}}).synthesis
     frame = _empty_reference(generator.profile)
-    cohort = synthesize_cohort(generator, frame, people.assign(split="test"), place, config, seed)
+    cohort = synthesize_cohort(generator, frame, people.assign(split="test"), place, config, seed, restart=False)
     found = measure_independently(cohort, segmenter, paths["segmenter"], settings, place / "rows_measured")
     cohort = cohort.add_columns(found[[name for name in found if name.endswith("_measured")]])
     flags = _flags(people, generator.profile, paths["latent_diffusion"])
@@ -65,7 +67,10 @@ def _read_people(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: not a readable CSV ({' '.join(str(error).split())[:150]})") from None
     missing = [name for name in ("subject_id", *ATTRIBUTE_COLUMNS) if name not in people]
     if missing:
-        raise InputError(f"{path}: missing column {', '.join(missing)}; an empty cell leaves an attribute open")
+        raise InputError(
+            f"{path}: missing column {', '.join(missing)}; it has {', '.join(map(str, people))[:100]}. An empty cell "
+            "leaves an attribute open; cells are separated by commas"
+        )
     if people.empty or people["subject_id"].isna().any():
         raise InputError(f"{path}: every person needs a subject_id, and there must be one person at least")
     people = people.set_index("subject_id")

@@ -6,7 +6,9 @@ person asked for is flagged by how many training people are of the same combinat
 
 - `known`: at least one training person of the very combination, and enough around it;
 - `unseen`: none of the combination, but enough around it: interpolation;
-- `extrapolation`: fewer than k in the neighbourhood.
+- `extrapolation`: fewer than k in the neighbourhood, or an age, height or weight beyond that of everybody.
+
+An attribute that is left open asks for nothing, so that training people of any value are like that person.
 """
 
 from collections.abc import Mapping
@@ -25,15 +27,18 @@ FEWEST = 10  # training people in the neighbourhood below which a person is extr
 def combination_counts(people: pd.DataFrame, training: pd.DataFrame, fewest: int = FEWEST) -> pd.DataFrame:
     """For each person (index of `people`): in_combination, in_neighbourhood (training people) and flag.
 
-    Both tables hold the attributes of `subjects.csv`. An unknown attribute, of a person or a training person, is a
-    category of its own, neighbour to none.
+    Both tables hold the attributes of `subjects.csv`. An attribute that is unknown of a training person is near to
+    nobody's value; one that a person leaves open is near to all.
     """
     ours, theirs = (np.stack([categories(t, a) for a in ATTRIBUTES], axis=1) for t in (people, training))
     apart = np.abs(ours[:, None, :] - theirs[None, :, :])  # (people, training people, attributes)
-    apart[(ours[:, None, :] == 0) != (theirs[None, :, :] == 0)] = 99
+    apart[np.broadcast_to(theirs[None, :, :] == 0, apart.shape)] = 99
+    apart[np.broadcast_to(ours[:, None, :] == 0, apart.shape)] = 0
+    values = ["age_years", "height_cm", "weight_kg"]
+    beyond = ((people[values] < training[values].min()) | (people[values] > training[values].max())).any(axis=1)
     same = (apart == 0).all(axis=-1).sum(axis=1)
     near = ((apart[..., 0] == 0) & (apart[..., 1:] <= 1).all(axis=-1)).sum(axis=1)
-    flag = np.where(near < fewest, "extrapolation", np.where(same == 0, "unseen", "known"))
+    flag = np.where((near < fewest) | beyond, "extrapolation", np.where(same == 0, "unseen", "known"))
     return pd.DataFrame({"in_combination": same, "in_neighbourhood": near, "flag": flag}, index=people.index)
 
 
