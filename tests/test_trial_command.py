@@ -102,13 +102,13 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def trial(place, tmp_path):
-    def run(model, protocol=None, cohorts=("cohort",), truth=()):
+    def run(model, protocol=None, cohorts=("cohort",), truth=(), out="out"):
         if protocol is not None:
             (tmp_path / "protocol.yaml").write_text(protocol)
         path = tmp_path / "protocol.yaml" if protocol is not None else place / "protocol.yaml"
         name = f"{place / 'models.py'}:{model}"
-        page = run_trial(str(path), name, [str(place / each) for each in cohorts], str(tmp_path / "out"), truth)
-        return page.read_text(), results.read(tmp_path / "out" / "result.json")
+        page = run_trial(str(path), name, [str(place / each) for each in cohorts], str(tmp_path / out), truth)
+        return page.read_text(), results.read(tmp_path / out / "result.json")
 
     return run
 
@@ -141,15 +141,22 @@ def test_trouble_is_counted_and_ends_nothing(trial):
     assert result.metrics["young_synthetic_mae"].n == 6 and result.verdicts["young_synthetic"] == "pass"
 
 
-def test_no_verdict_where_many_have_no_answer(trial):
+def test_no_verdict_where_many_have_no_answer(trial, capsys):
     page, result = trial("troubled")
     assert result.verdicts == {"young_synthetic": "not enough evidence", "old_synthetic": "pass"}
     assert "50% of 12 images have no answer" in page
+    told = capsys.readouterr().out
+    assert "too many images have no answer" in told and "would settle it" not in told
+    assert told.index("Read this first: ") < told.index("- On the population young")
 
 
-def test_a_model_that_never_answers_still_has_a_report(trial):
+def test_a_model_that_never_answers_still_has_a_report(trial, capsys):
     page, result = trial("nothing")
-    assert result.verdicts == {} and "no answer to any of the 24 images" in page
+    assert (
+        result.verdicts == {} and "no answer to any of the 24 images; most often: raised RuntimeError: always" in page
+    )
+    assert "most often: raised RuntimeError: always" in capsys.readouterr().out
+    assert "no answer to judge" in page and "<h2>Why" not in page and "no clinical evidence" in page
     assert "24 of 24 synthetic images: raised RuntimeError: always (first: P0-s0)" in page
 
 
@@ -159,7 +166,7 @@ def test_a_model_that_never_answers_still_has_a_report(trial):
 )
 def test_answers_that_cannot_be_meant_so_are_said_first(trial, model, words):
     page, _ = trial(model)
-    assert page.index("Read this first") < page.index(words) < page.index("<h2>Why")
+    assert page.index("Read this first") < page.index(words) < page.index("<h2>Verdict")
 
 
 def test_real_images_beside_give_differences(trial, place):
@@ -174,7 +181,17 @@ def test_an_interrupted_trial_asks_only_the_rest(trial, tmp_path):
     row = tmp_path / "out" / "rows" / "synthetic" / "P3-s0.json"
     row.write_text(json.dumps({"value": 99.0, "problem": "", "seconds": 0.0}))
     assert trial("good")[1].metrics["young_synthetic_mae"].value == pytest.approx((99 - 23) / 12)
-    assert trial("constant")[1].metrics["young_synthetic_mae"].value == pytest.approx(5.0, abs=1)  # another model
+
+
+def test_a_folder_of_something_else_is_left_alone(trial, tmp_path, place):
+    trial("good")
+    report = (tmp_path / "out" / "report.html").read_bytes()
+    for other in ({"model": "constant"}, {"model": "good", "protocol": PROTOCOL + "seed: 3\n"}):
+        with pytest.raises(InputError, match="holds the trial of .*name another folder"):
+            trial(**other)
+    assert (tmp_path / "out" / "report.html").read_bytes() == report
+    with pytest.raises(InputError, match="is the folder of a cohort"):
+        trial("good", out=str(place / "cohort"))
 
 
 def test_truth_may_come_from_another_table(trial, tmp_path):
@@ -185,9 +202,9 @@ def test_truth_may_come_from_another_table(trial, tmp_path):
     page, result = trial("good", protocol + "most_unanswered: 0.2\n", truth=[str(tmp_path / "truth.csv")])
     assert result.metrics["young_synthetic_mae"].n == 11 and "1 of 24 synthetic images: no other" in page
     with pytest.raises(InputError, match="no column other; it has .*--truth"):
-        trial("good", protocol)
+        trial("good", protocol, out="other")
     with pytest.raises(InputError, match="no such file"):
-        trial("good", protocol, truth=["absent.csv"])
+        trial("good", protocol, truth=["absent.csv"], out="other")
 
 
 @pytest.mark.parametrize(

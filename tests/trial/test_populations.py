@@ -32,7 +32,7 @@ def test_conditions_hold_from_and_up_to(few):
     )
     found = members(few, protocol)
     assert found.of == {"old": ("b", "c", "e"), "old_men": ("b", "c", "e"), "all": tuple("abcdef")}
-    assert "old: 1 people lack age_years" in found.notes[0] and any("old: 3 people; 5" in note for note in found.notes)
+    assert "old: 1 person lacks age_years" in found.notes[0] and any("old: 3 people; 5" in note for note in found.notes)
 
 
 def test_bmi_follows_from_height_and_weight(few):
@@ -48,11 +48,19 @@ def test_words_may_be_several(few):
     assert len(members(few, protocol).of["either"]) == 6
 
 
+def test_a_word_that_nobody_has_is_said(few):
+    protocol = Protocol(task="body_fat", arms=ARMS, populations={"some": {"ward": ["A", "b"]}})
+    found = members(few.assign(ward=list("AABBCC")), protocol)
+    assert found.of["some"] == ("a", "b")
+    assert "some: nobody has ward 'b'; there are A, B, C" in found.notes
+
+
 @pytest.mark.parametrize(
     ("conditions", "words"),
     [
         ({"diagnosis": "none"}, "no column diagnosis"),
         ({"sex": [0, 1]}, "asks for numbers in sex, which holds 'female'"),
+        ({"sex": "F"}, "asks for sex F; it is female or male"),
     ],
 )
 def test_a_condition_that_cannot_be_told_is_named(few, conditions, words):

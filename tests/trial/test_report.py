@@ -106,6 +106,6 @@ def test_an_open_verdict_says_how_many_people_would_settle_it():
     wanted = 20 * ((high - low) / 2 / abs(mae - 2)) ** 2
     report = trial_report(table, protocol)
     assert table.at[0, "verdict"] == "not enough evidence"
-    (told,) = re.findall(r"about (\d+) people would settle it", report)
-    assert wanted <= int(told) <= 1.1 * wanted + 1
+    (told,) = re.findall(r"some (\d)0* people would settle it", report)
+    assert wanted <= int(re.findall(r"some (\d+) people", report)[0]) < 2 * wanted + 1 and 1 <= int(told) <= 9
     assert "population *old men*" in report and "No real images stand beside" in report and "| Z |" not in report

@@ -30,10 +30,11 @@ def run_trial(protocol_path: str, model: str, cohort_paths: Sequence[str], out: 
 
     Killed at any moment, the same call goes on. A model that raises, hangs or ends its process has no answer to that
     image, and the report says so. Returns the path of the report. Raises InputError for a wrong protocol, cohort, truth
-    or name of a model.
+    or name of a model, and for a folder that holds a cohort or another trial.
     """
     begun, place = time.monotonic(), Path(out)
     protocol = read_protocol(protocol_path)
+    _require_own_folder(place, protocol, model)
     cohorts = _cohorts(cohort_paths, protocol)
     images = {arm: _images(arm, cohort, protocol, truth) for arm, cohort in cohorts.items()}
     people = _people(images)
@@ -51,6 +52,18 @@ def run_trial(protocol_path: str, model: str, cohort_paths: Sequence[str], out: 
     page = write_page(place, judged, protocol, who, model)
     _write_result(place, judged.table, protocol, protocol_path, model, cohorts, time.monotonic() - begun)
     return page
+
+
+def _require_own_folder(place: Path, protocol: Protocol, model: str) -> None:
+    if (place / "begun.json").exists() or (place / "cohort.json").exists():
+        raise InputError(f"{place} is the folder of a cohort; name another one with --out")
+    if (place / "result.json").exists():
+        before = results.read(place / "result.json").parameters
+        if (before.get("model"), before.get("protocol_sha256")) != (model, protocol.sha256()):
+            raise InputError(
+                f"{place} holds the trial of {before.get('model')} under protocol {before.get('protocol_sha256', '')[:16]}; "
+                "name another folder with --out"
+            )
 
 
 def _cohorts(paths: Sequence[str], protocol: Protocol) -> dict[str, Cohort]:
@@ -161,7 +174,8 @@ def _judge(answers: pd.DataFrame, images: dict[str, pd.DataFrame], who: Members,
     judged.table, more = withhold_verdicts(judged.table, whole_by_population, protocol)
     judged.remarks += more
     if not len(answered):
-        judged.remarks.insert(0, f"The model has no answer to any of the {len(answers)} images.")
+        most = answers["problem"].value_counts().index[0]
+        judged.remarks.insert(0, f"The model has no answer to any of the {len(answers)} images; most often: {most}.")
     judged.left_out = [
         f"{row.n} of {row.of} {row.arm} images: {row.problem} (first: {row.first})"
         for row in unanswered(answers).itertuples()

@@ -1,5 +1,6 @@
 """The page of `vct trial`: the report with its figures in one HTML file, its verdicts in the terminal."""
 
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ from vctlib.trial.likeness import likeness
 from vctlib.trial.populations import Members
 from vctlib.trial.protocol import MAE, Protocol
 from vctlib.trial.report import trial_report
+from vctlib.trial.report_sections import verdict_lines
 from vctlib.trial.subgroups import COLUMNS, subgroup_table
 
 _FEWEST_FOR_DRIVERS = 30  # people, below which a forest of eight attributes finds nothing
@@ -70,7 +72,8 @@ def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str
         )
         figures["What drives the error"] = svg_of(errors_over_attributes(frames[arm], protocol.symbol, arm)), caption
     footer = (
-        f"Model {model}. vctlib {__version__}, {hardware()}. All figures are those of result.json beside this page."
+        f"Model {model}. vctlib {__version__}, {hardware()}, {date.today().isoformat()}. All figures are those of "
+        "result.json beside this page."
     )
     write_text(place / "report.md", markdown)
     write_text(place / "report.html", report_page(markdown, figures, footer))
@@ -79,7 +82,8 @@ def write_page(place: Path, judged, protocol: Protocol, who: Members, model: str
     write_text(
         place / "subgroups.csv", _named(pd.concat(parts) if parts else _NO_SUBGROUPS, protocol).to_csv(index=False)
     )
-    print(markdown.split("## Verdict\n\n", 1)[1].split(f"\n\n{protocol.measure} is", 1)[0].replace("*", ""))
+    for line in [*(f"Read this first: {remark}" for remark in judged.remarks), *verdict_lines(judged.table, protocol)]:
+        print(line.replace("*", ""))
     return place / "report.html"
 
 

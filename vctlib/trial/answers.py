@@ -49,16 +49,17 @@ def odd_answers(answers: pd.DataFrame, protocol: Protocol) -> list[str]:
 
 
 def withhold_verdicts(table: pd.DataFrame, answers: pd.DataFrame, protocol: Protocol) -> tuple[pd.DataFrame, list[str]]:
-    """The table of arms without a verdict where too many images have no answer, and a sentence on each.
+    """The table of arms without a verdict where too many images have no answer (`withheld`), and a sentence on each.
 
     `answers` also has the column `population`. A model that answers where it is easy must not pass for that.
     """
-    table, remarks = table.copy(), []
+    table, remarks = table.assign(withheld=False), []
     for row in table.itertuples():
         own = answers[(answers["population"] == row.population) & (answers["arm"] == row.arm)]
         share = float((own["problem"] != "").mean()) if len(own) else 0.0
         if share > protocol.most_unanswered:
             table.loc[row.Index, ["verdict", "verdict_paper"]] = NOT_ENOUGH_EVIDENCE
+            table.loc[row.Index, "withheld"] = True
             remarks.append(
                 f"{row.population}, {row.arm}: {share:.0%} of {len(own)} images have no answer, more than the "
                 f"{protocol.most_unanswered:.0%} of the protocol; no verdict is given."

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from vctlib.attributes import SEX
 from vctlib.errors import InputError
 from vctlib.trial.checks import require_columns
 from vctlib.trial.protocol import Protocol
@@ -34,7 +35,7 @@ def select(people: pd.DataFrame, populations: Mapping[str, Mapping]) -> tuple[di
 
     people: indexed by subject_id, one row a person. Conditions are met where a number lies in [low, high) or a word is
     one of those listed; whoever lacks a value belongs to no population that asks for it, and no condition holds
-    everybody. Raises InputError for a column that is absent, or numbers asked of words.
+    everybody. Raises InputError for a column that is absent, a sex that is none, or numbers asked of words.
     """
     people = with_bmi(people)
     found, notes = {}, []
@@ -42,13 +43,16 @@ def select(people: pd.DataFrame, populations: Mapping[str, Mapping]) -> tuple[di
         require_columns(people, conditions, _PEOPLE)
         inside, unknown = np.ones(len(people), bool), np.zeros(len(people), bool)
         for column, condition in conditions.items():
+            notes += _unknown_words(people[column], condition, name)
             inside &= _meets(people[column], condition, name)
             unknown |= people[column].isna().to_numpy()
         found[name] = tuple(people.index[inside].astype(str))
         if unknown.any():
-            notes.append(f"{name}: {unknown.sum()} people lack {' or '.join(conditions)} and are not counted in")
+            lack = "1 person lacks" if unknown.sum() == 1 else f"{unknown.sum()} people lack"
+            notes.append(f"{name}: {lack} {' or '.join(conditions)}, not counted in")
         if len(found[name]) < MINIMUM_PEOPLE:
-            notes.append(f"{name}: {len(found[name])} people; {MINIMUM_PEOPLE} are needed for an interval")
+            people_of = "1 person" if len(found[name]) == 1 else f"{len(found[name])} people"
+            notes.append(f"{name}: {people_of}; {MINIMUM_PEOPLE} are needed for an interval")
     return found, notes
 
 
@@ -59,6 +63,19 @@ def members(people: pd.DataFrame, protocol: Protocol) -> Members:
         return _by_the_boundary(people, protocol)
     found, notes = select(people, protocol.populations)
     return Members(found, tuple(notes))
+
+
+def _unknown_words(values: pd.Series, condition: list | str, population: str) -> list[str]:
+    """A note on each word that nobody has: it may be misspelt."""
+    words = [word for word in ([condition] if isinstance(condition, str) else condition) if isinstance(word, str)]
+    if values.name == "sex" and not set(words) <= set(SEX):
+        raise InputError(f"population {population} asks for sex {' or '.join(words)}; it is {' or '.join(SEX)}")
+    known = ", ".join(sorted(map(str, values.dropna().unique()))[:6])
+    return [
+        f"{population}: nobody has {values.name} {word!r}; there are {known}"
+        for word in words
+        if word not in set(values)
+    ]
 
 
 def _meets(values: pd.Series, condition: list | str, population: str) -> np.ndarray:

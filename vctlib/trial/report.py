@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vctlib.trial.arms import ARM_LABELS, REAL, REAL_WEIGHTED
+from vctlib.trial.arms import ARM_LABELS, REAL, REAL_WEIGHTED, SYNTHETIC, SYNTHETIC_REBIASED
 from vctlib.trial.bias import ErrorDrivers
 from vctlib.trial.protocol import AUC, Protocol
 from vctlib.trial.report_sections import (
@@ -75,21 +75,25 @@ def trial_report(
     parts = [
         f"# Virtual trial: {protocol.words[:1].lower() + protocol.words[1:]}",
         f"*{protocol.question}*",
-        "## Verdict",
-        "\n".join(verdict_lines(table, protocol)),
     ]
     if remarks:
         parts.append("**Read this first:**\n\n" + "\n".join(f"- {remark}" for remark in remarks))
-    parts.append(_endpoint_words(protocol))
+    parts += ["## Verdict", "\n".join(verdict_lines(table, protocol)), _endpoint_words(protocol)]
     if REAL not in protocol.arms:
         parts.append(
             "No real images stand beside the synthetic ones, so what a generated image itself adds to the error is "
             "part of these figures. A small real arm would tell it apart."
         )
-    parts += ["## Why: errors by population and arm", arms_section(table, protocol.measure)]
+    if set(protocol.arms) & {SYNTHETIC, SYNTHETIC_REBIASED}:
+        parts.append(
+            "Synthetic images stand for people and are not of patients. What is found on them is a warning or a reason "
+            "for hope, and no clinical evidence."
+        )
+    if len(table):
+        parts += ["## Why: errors by population and arm", arms_section(table, protocol.measure)]
     resamples = (
         f"Intervals: {protocol.level:.0%} {_INTERVALS[protocol.interval]} bootstrap, {protocol.n_resamples} resamples "
-        "of patients."
+        "of people."
     )
     if table["z"].notna().any():
         resamples += (

@@ -55,7 +55,7 @@ def verdict_lines(table: pd.DataFrame, protocol: Protocol) -> list[str]:
         others = [row for row in others if row is not None]
         first = others.pop(0) if real is None and others else real
         if first is None:
-            lines.append(f"- On the {name}: **not enough evidence**, for there is nobody.")
+            lines.append(f"- On the {name}: **not enough evidence**, for there is no answer to judge.")
             continue
         few = ", too few people for an interval" if pd.isna(first["mae_low"]) else _people_wanted(first, protocol)
         lines.append(
@@ -80,17 +80,19 @@ def _people_wanted(row: pd.Series, protocol: Protocol) -> str:
     acceptable, failure = protocol.margins.acceptable, protocol.margins.failure
     if row["verdict"] != NOT_ENOUGH_EVIDENCE:
         return ""
+    if row.get("withheld", False):
+        return "; too many images have no answer"
     away = min(abs(row["mae"] - acceptable), abs(row["mae"] - failure))
     half = (row["mae_high"] - row["mae_low"]) / 2
     if half <= away:
         return ""  # open for another reason, such as a lopsided interval
     wanted = row["n_patients"] * (half / max(away, 1e-9)) ** 2
-    return f"; about {_rounded_up(wanted)} people would settle it if the mean stays" if wanted < _MANY else ""
+    return f"; some {_rounded_up(wanted)} people would settle it if the mean stays" if wanted < _MANY else ""
 
 
 def _rounded_up(value: float) -> int:
-    """To two digits: a count that is estimated so roughly has no more."""
-    step = 10 ** max(len(str(int(value))) - 2, 0)
+    """To one digit: a count that is estimated so roughly has no more."""
+    step = 10 ** (len(str(int(value))) - 1)
     return int(-(-value // step) * step)
 
 
@@ -198,9 +200,10 @@ def drivers_section(drivers: dict[str, ErrorDrivers], unit: str) -> str:
     ]
     lines = [markdown_table(header, rows), ""]
     for arm, found in drivers.items():
+        nothing = "" if found.mae < found.baseline_mae else " They explain nothing, and their order means nothing."
         lines.append(
-            f"- {ARM_LABELS[arm]}: the attributes predict the error of a new patient to {found.mae:.2f} +- "
-            f"{found.mae_sd:.2f} {unit}; the mean error alone to {found.baseline_mae:.2f}."
+            f"- {ARM_LABELS[arm]}: the attributes predict the error of a new person to {found.mae:.2f} +- "
+            f"{found.mae_sd:.2f} {unit}; the mean error alone to {found.baseline_mae:.2f}.{nothing}"
         )
         if arm != REAL and REAL in drivers:
             first, second = drivers[REAL].importances, found.importances
