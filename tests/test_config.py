@@ -25,6 +25,7 @@ def test_overrides_reach_nested_keys_only():
     ("overrides", "message"),
     [
         ({"cohort": {"n_peopel": 3}}, "unknown key 'cohort.n_peopel'"),
+        ({"n_more": 3}, "unknown key 'n_more'; is it cohort.n_more?"),
         ({"cohort": {"n_people": "many"}}, "cohort.n_people"),
         ({"cohort": {"test_fraction": 1.5}}, "cohort.test_fraction"),
         ({"cohort": {"conditions": {"ascitis": 0.1}}}, "overrides of smoke.yaml: .*'ascitis'; there are: .*ascites"),

@@ -152,9 +152,7 @@ def test_no_verdict_where_many_have_no_answer(trial, capsys):
 
 def test_a_model_that_never_answers_still_has_a_report(trial, capsys):
     page, result = trial("nothing")
-    assert (
-        result.verdicts == {} and "no answer to any of the 24 images; most often: raised RuntimeError: always" in page
-    )
+    assert result.verdicts == {} and "no answer to any of the 24 images; most often: raised RuntimeError" in page
     assert "most often: raised RuntimeError: always" in capsys.readouterr().out
     assert "no answer to judge" in page and "<h2>Why" not in page and "no clinical evidence" in page
     assert "24 of 24 synthetic images: raised RuntimeError: always (first: P0-s0)" in page

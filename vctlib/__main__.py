@@ -3,13 +3,28 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
 from vctlib.errors import InputError
 
 IN_A_RUN = "VCT_PLAN" in os.environ  # the run that started this notebook speaks for both
-PROFILE = click.option("--profile", default="laptop", show_default=True, help="Name or YAML file of a profile.")
+
+
+def _profile_file(_context: object, _option: object, value: str | None) -> str | None:
+    """A YAML file beside the caller by its whole path: notebooks run in the repository."""
+    own = Path(value or "")
+    return str(own.resolve()) if own.suffix in (".yaml", ".yml") and own.is_file() else value
+
+
+PROFILE = click.option(
+    "--profile",
+    default="laptop",
+    show_default=True,
+    callback=_profile_file,
+    help="Name or YAML file of a profile.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,7 +72,10 @@ def notebook(notebook: str, parameters: tuple[tuple[str, str], ...], output: str
     """Run one notebook; unknown or ill-typed parameters are errors."""
     from vctlib.commands.notebooks import run_one
 
-    executed = run_one(notebook, output, dict(parameters))
+    given = dict(parameters)
+    if "profile" in given:
+        given["profile"] = _profile_file(None, None, given["profile"])
+    executed = run_one(notebook, output, given)
     if not IN_A_RUN:
         print(executed)
 
@@ -87,7 +105,11 @@ def train(profile: str, cores: int | None) -> None:
 
 
 @vct.command()
-@click.option("--profile", help="Name or YAML file of a profile; default laptop, with --frozen the one that is shown.")
+@click.option(
+    "--profile",
+    callback=_profile_file,
+    help="Name or YAML file of a profile; default laptop, with --frozen the one that is shown.",
+)
 @click.option("--frozen", is_flag=True, help="From the committed results, not from runs/.")
 @click.option("--output", help="Folder to build into; default book/.")
 def book(profile: str | None, frozen: bool, output: str | None) -> None:

@@ -91,7 +91,9 @@ class Cohort:
             info = CohortInfo.model_validate_json((path / "cohort.json").read_text())
             table = pd.read_csv(path / "subjects.csv", dtype={"subject_id": str}).set_index("subject_id")
         except FileNotFoundError:
-            raise InputError(f"{path}: no finished cohort here; run the notebook that makes it") from None
+            raise InputError(
+                f"{path}: no finished cohort here; the notebook that makes it, or vct synthesize, ends with one"
+            ) from None
         except (ValidationError, ValueError, KeyError) as error:
             raise InputError(f"{path}: damaged cohort ({' '.join(str(error).split())[:200]})") from None
         check_table(table, path / "subjects.csv")
@@ -173,8 +175,8 @@ class CohortWriter:
         if begun.exists() and CohortInfo.model_validate_json(begun.read_text()) != info:
             if not restart:
                 raise InputError(
-                    f"{self.path}: holds a cohort of other people, settings, weights or seed; remove it or name another "
-                    "folder"
+                    f"{self.path}: holds a cohort of other people, settings, weights or seed; remove it, or name "
+                    "another folder"
                 )
             for stale in (*self.path.glob("*.json"), *self.path.glob("*.csv"), *self.path.glob("rows/*.json")):
                 stale.unlink()

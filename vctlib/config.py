@@ -171,12 +171,19 @@ def _is_profile(content: dict) -> bool:
     return True
 
 
+def _whereabouts(key: str) -> str:
+    """Where a profile has a key of that name, as a hint."""
+    sections = {name: field.annotation for name, field in Profile.model_fields.items()}
+    found = [f"{name}.{key}" for name, kind in sections.items() if key in getattr(kind, "model_fields", ())]
+    return f"; is it {' or '.join(found)}?" if found else ""
+
+
 def first_problem(error: ValidationError) -> str:
     """The first of pydantic's complaints, in one line a person can act on."""
     problem = error.errors()[0]
     place = ".".join(str(part) for part in problem["loc"]) or "the whole file"
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {place!r}"
+        return f"unknown key {place!r}{_whereabouts(str(problem['loc'][-1]))}"
     if problem["type"] == "missing":
         return f"missing key {place!r}"
     more = len(error.errors()) - 1

@@ -60,10 +60,8 @@ def _require_own_folder(place: Path, protocol: Protocol, model: str) -> None:
     if (place / "result.json").exists():
         before = results.read(place / "result.json").parameters
         if (before.get("model"), before.get("protocol_sha256")) != (model, protocol.sha256()):
-            raise InputError(
-                f"{place} holds the trial of {before.get('model')} under protocol {before.get('protocol_sha256', '')[:16]}; "
-                "name another folder with --out"
-            )
+            of = f"{before.get('model')} under protocol {before.get('protocol_sha256', '')[:16]}"
+            raise InputError(f"{place} holds the trial of {of}; name another folder with --out")
 
 
 def _cohorts(paths: Sequence[str], protocol: Protocol) -> dict[str, Cohort]:

@@ -71,11 +71,8 @@ def _unknown_words(values: pd.Series, condition: list | str, population: str) ->
     if values.name == "sex" and not set(words) <= set(SEX):
         raise InputError(f"population {population} asks for sex {' or '.join(words)}; it is {' or '.join(SEX)}")
     known = ", ".join(sorted(map(str, values.dropna().unique()))[:6])
-    return [
-        f"{population}: nobody has {values.name} {word!r}; there are {known}"
-        for word in words
-        if word not in set(values)
-    ]
+    absent = [word for word in words if word not in set(values)]
+    return [f"{population}: nobody has {values.name} {word!r}; there are {known}" for word in absent]
 
 
 def _meets(values: pd.Series, condition: list | str, population: str) -> np.ndarray:
