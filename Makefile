@@ -18,7 +18,7 @@ test: .venv/.installed  ## Run the tests.
 train: .venv/.installed  ## Train every network of the profile; a second call resumes.
 	$(BIN)/vct train --profile $(PROFILE)
 
-html: .venv/.installed  ## Build the book from the frozen results alone, in seconds.
+html: .venv/.installed  ## Build the book from the frozen results alone.
 	$(BIN)/vct book --frozen
 
 lab: .venv/.installed  ## Open the notebooks in JupyterLab, with volumes on screen.

@@ -54,7 +54,7 @@ def test_verdicts_and_numbers_are_those_of_the_table(page, table):
 def test_a_verdict_unlike_the_real_one_is_pointed_out(page):
     baseline = next(line for line in page.splitlines() if line.startswith("  - Real (Weighted)"))
     assert "pass" in baseline and "unlike real images" in baseline
-    rebiased = [line for line in page.splitlines() if line.startswith("  - Synthetic (Re-biased)")]
+    rebiased = [line for line in page.splitlines() if line.startswith("  - Synthetic (re-biased)")]
     assert "fail" in rebiased[1] and "as real images do" in rebiased[1]
 
 

@@ -19,7 +19,7 @@ ARM_LABELS = MappingProxyType(
         REAL_WEIGHTED: "Real (Weighted)",
         RECONSTRUCTED: "Reconstructed",
         SYNTHETIC: "Synthetic",
-        SYNTHETIC_REBIASED: "Synthetic (Re-biased)",
+        SYNTHETIC_REBIASED: "Synthetic (re-biased)",
     }
 )  # as killeen2025 Table 1 prints them
 ARMS = tuple(ARM_LABELS)
