@@ -69,6 +69,22 @@ def test_agreement_counts_by_hand(cells):
     )
 
 
+def test_people_who_tell_the_pictures_error_are_judged_by_nobody():
+    """Pictures move every error by 2: with that known, a model that looked bad on synthetic people passes."""
+    rows = predictions_of({("good", "real"): 1.0, ("good", "reconstructed"): 1.0, ("good", "synthetic"): 1.0})
+    rows.loc[rows["arm"] != "real", "prediction"] += 2.0
+    calibrating = {"good": [*PEOPLE[:15], "who is not there"]}
+    found = cell_table(rows, {"all": PEOPLE}, LIMITS, calibrating, n_resamples=200).iloc[0]
+    assert found[["n_real", "n_synthetic", "n_calibrated"]].tolist() == [25, 25, 25]
+    assert found["mae_synthetic"] == pytest.approx(2.0, abs=0.1) and found["verdict_synthetic"] != "pass"
+    assert found["mae_calibrated"] == pytest.approx(1.0, abs=0.2) and found["verdict_calibrated"] == "pass"
+    same = agreement(found.to_frame().T, arm="calibrated", n_resamples=0).set_index("measure")["value"]
+    assert same["same verdict"] == 1 and same["pass kept"] == 1
+    assert "mae_calibrated" not in cell_table(rows, {"all": PEOPLE}, LIMITS, n_resamples=200)
+    with pytest.raises(InputError, match="2 people tell nothing"):
+        cell_table(rows, {"all": PEOPLE}, LIMITS, {"good": PEOPLE[:2]}, n_resamples=200)
+
+
 def test_where_everything_fails_agreement_is_easy(cells):
     assert len(open_questions(cells)) == 10
     failing = cells[cells["model"].isin(["good", "bad", "Lmiss"])]

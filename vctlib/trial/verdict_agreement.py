@@ -13,8 +13,9 @@ from scipy import stats
 
 from vctlib.errors import InputError
 from vctlib.text import interval_text
-from vctlib.trial.arms import REAL, SYNTHETIC
-from vctlib.trial.bootstrap import bootstrap_mae, percentile_interval
+from vctlib.trial.arms import REAL, RECONSTRUCTED, SYNTHETIC
+from vctlib.trial.bootstrap import Estimate, bootstrap_mae, percentile_interval
+from vctlib.trial.calibration import CALIBRATED, bootstrap_calibrated_mae
 from vctlib.trial.checks import require_columns
 from vctlib.trial.split import MINIMUM_PEOPLE
 from vctlib.trial.verdict import FAIL, NOT_ENOUGH_EVIDENCE, PASS, interval_verdict, paper_verdict
@@ -33,12 +34,16 @@ def cell_table(
     predictions: pd.DataFrame,
     populations: Mapping[str, Sequence[str]],
     limits: Mapping[str, Limits],
+    calibrating: Mapping[str, Sequence[str]] | None = None,
     *,
     n_resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> pd.DataFrame:
     """One row a model and population: errors and verdicts of both arms.
+
+    With `calibrating`, model -> people whose real and reconstructed images tell what the picture adds (rows of the arm
+    "reconstructed"), a third arm stands for synthetic people less that, and those people are in no cell of the model.
 
     predictions: one row an image with `model`, `task` (a key of `limits`), `arm` ("real", "synthetic"), `subject_id`
     (the person), `truth` and `prediction`. populations: name -> subject ids. Columns: model, task, population and, for
@@ -49,8 +54,10 @@ def cell_table(
     require_columns(predictions, ["model", "task", "arm", "subject_id", "truth", "prediction"], _TABLE)
     rows = []
     for (model, task), own in predictions.groupby(["model", "task"], sort=False):
+        telling = list(calibrating[model]) if calibrating is not None else []
+        told = _errors_of(own, telling) if telling else None
         for population, ids in populations.items():
-            inside = own[own["subject_id"].isin(ids)]
+            inside = own[own["subject_id"].isin(ids) & ~own["subject_id"].isin(telling)]
             cell = {"model": model, "task": task, "population": population}
             for arm in (REAL, SYNTHETIC):
                 images = inside[inside["arm"] == arm]
@@ -60,13 +67,25 @@ def cell_table(
                         f"{model}, {population}: {len(set(people))} {arm} people; {MINIMUM_PEOPLE} are needed"
                     )
                 errors = (images["prediction"] - images["truth"]).to_numpy(float)
-                cell |= _judged(errors, people, arm, limits[task], n_resamples, seed, level)
+                cell |= _judged(bootstrap_mae(errors, people, n_resamples, seed, level), arm, limits[task])
+            if told is not None:  # the synthetic arm came last
+                mae = bootstrap_calibrated_mae(errors, people, *told, n_resamples, seed, level)
+                cell |= _judged(mae, CALIBRATED, limits[task])
             rows.append(cell)
     return pd.DataFrame(rows)
 
 
-def _judged(errors, people, arm: str, limits: Limits, n_resamples: int, seed: int, level: float) -> dict:
-    mae = bootstrap_mae(errors, people, n_resamples, seed, level)
+def _errors_of(predictions: pd.DataFrame, people: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Signed errors of these people on CTs and on their reconstructions, of those who have both, in one order."""
+    errors = (predictions["prediction"] - predictions["truth"]).groupby(
+        [predictions["arm"], predictions["subject_id"]], sort=False
+    )
+    table = errors.mean().unstack("arm").reindex(people)
+    both = table.reindex(columns=[REAL, RECONSTRUCTED]).dropna()
+    return both[REAL].to_numpy(), both[RECONSTRUCTED].to_numpy()
+
+
+def _judged(mae: Estimate, arm: str, limits: Limits) -> dict:
     return {
         f"n_{arm}": mae.n_clusters,
         f"mae_{arm}": mae.value,
@@ -85,8 +104,10 @@ def _share(hits: int, of: int, level: float) -> dict:
     return {"value": hits / of, "low": float(interval.low), "high": float(interval.high), "n": int(of)}
 
 
-def agreement(cells: pd.DataFrame, level: float = 0.95, seed: int = 0, n_resamples: int = 500) -> pd.DataFrame:
-    """How the two arms of `cell_table` agree; columns measure, value, low, high, n (cells), models.
+def agreement(
+    cells: pd.DataFrame, level: float = 0.95, seed: int = 0, n_resamples: int = 500, arm: str = SYNTHETIC
+) -> pd.DataFrame:
+    """How an arm of `cell_table` agrees with the real one; columns measure, value, low, high, n (cells), models.
 
     - `same verdict`: of all cells; `same verdict by the mean`: the paper's verdicts.
     - Of cells that pass on real people: `pass kept`, those that pass on synthetic ones; `pass left open`, those without
@@ -98,11 +119,11 @@ def agreement(cells: pd.DataFrame, level: float = 0.95, seed: int = 0, n_resampl
     Intervals of shares are exact for independent cells (clopper1934). Cells of one model are not, and `models` counts
     how many stand behind a share: with few, the interval is too narrow. That of the rank correlation resamples models.
     """
-    real, synthetic = cells[f"verdict_{REAL}"], cells[f"verdict_{SYNTHETIC}"]
+    real, synthetic = cells[f"verdict_{REAL}"], cells[f"verdict_{arm}"]
     passes, everything = real == PASS, np.ones(len(cells), bool)
     shares = {
         "same verdict": (real == synthetic, everything),
-        "same verdict by the mean": (cells[f"point_{REAL}"] == cells[f"point_{SYNTHETIC}"], everything),
+        "same verdict by the mean": (cells[f"point_{REAL}"] == cells[f"point_{arm}"], everything),
         "pass kept": (synthetic == PASS, passes),
         "pass left open": (synthetic == NOT_ENOUGH_EVIDENCE, passes),
         "false alarm": (synthetic == FAIL, passes),
@@ -115,7 +136,7 @@ def agreement(cells: pd.DataFrame, level: float = 0.95, seed: int = 0, n_resampl
         | {"models": cells.loc[np.asarray(of), "model"].nunique()}
         for name, (hit, of) in shares.items()
     ]
-    rows.append({"measure": "rank correlation"} | _rank_correlation(cells, level, seed, n_resamples))
+    rows.append({"measure": "rank correlation"} | _rank_correlation(cells, arm, level, seed, n_resamples))
     return pd.DataFrame(rows)
 
 
@@ -137,7 +158,7 @@ def shown_agreement(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def agreement_by_task(cells: pd.DataFrame) -> pd.DataFrame:
+def agreement_by_task(cells: pd.DataFrame, arm: str = SYNTHETIC) -> pd.DataFrame:
     """`agreement` task by task as counts, for few cells have no useful interval.
 
     Columns task; cells; same_verdict; passes and fails on real people, with pass_kept, false_alarm and miss among them;
@@ -146,8 +167,8 @@ def agreement_by_task(cells: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for task, own in cells.groupby("task", sort=False):
-        real, synthetic = own[f"verdict_{REAL}"], own[f"verdict_{SYNTHETIC}"]
-        passes, fails, ratio = real == PASS, real == FAIL, own[f"mae_{SYNTHETIC}"] / own[f"mae_{REAL}"]
+        real, synthetic = own[f"verdict_{REAL}"], own[f"verdict_{arm}"]
+        passes, fails, ratio = real == PASS, real == FAIL, own[f"mae_{arm}"] / own[f"mae_{REAL}"]
         rows.append(
             {
                 "task": task, "cells": len(own), "same_verdict": (real == synthetic).sum(),
@@ -155,32 +176,33 @@ def agreement_by_task(cells: pd.DataFrame) -> pd.DataFrame:
                 "false_alarm": (passes & (synthetic == FAIL)).sum(),
                 "fails": fails.sum(), "miss": (fails & (synthetic == PASS)).sum(),
                 "ratio_of_passes": ratio[passes].median(), "ratio_of_fails": ratio[fails].median(),
-                "rank_correlation": _within_tasks(own),
+                "rank_correlation": _within_tasks(own, arm),
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _within_tasks(cells: pd.DataFrame) -> float:
-    """Spearman's correlation of the two arms' errors over the cells of each task, mean by cells; NaN without any."""
+def _within_tasks(cells: pd.DataFrame, arm: str) -> float:
+    """Spearman's correlation of an arm's errors with the real ones over the cells of each task, mean by cells; NaN
+    without any."""
     found, weights = [], []
     for _, own in cells.groupby("task"):
-        real, synthetic = (own[f"mae_{arm}"].to_numpy(float) for arm in (REAL, SYNTHETIC))
+        real, synthetic = (own[f"mae_{each}"].to_numpy(float) for each in (REAL, arm))
         if len(own) > 2 and np.ptp(real) > 0 and np.ptp(synthetic) > 0:
             found.append(stats.spearmanr(real, synthetic).statistic)
             weights.append(len(own))
     return float(np.average(found, weights=weights)) if found else np.nan
 
 
-def _rank_correlation(cells: pd.DataFrame, level: float, seed: int, n_resamples: int) -> dict:
+def _rank_correlation(cells: pd.DataFrame, arm: str, level: float, seed: int, n_resamples: int) -> dict:
     models = cells["model"].unique()
     of_model = {model: cells[cells["model"] == model] for model in models}
     rng = np.random.default_rng(seed)
     drawn = (rng.choice(models, len(models)) for _ in range(n_resamples if len(models) else 0))
-    replicates = np.array([_within_tasks(pd.concat([of_model[model] for model in chosen])) for chosen in drawn])
+    replicates = np.array([_within_tasks(pd.concat([of_model[model] for model in chosen]), arm) for chosen in drawn])
     replicates = replicates[np.isfinite(replicates)]
     low, high = percentile_interval(replicates, level) if len(replicates) else (np.nan, np.nan)
-    return {"value": _within_tasks(cells), "low": low, "high": high, "n": len(cells), "models": len(models)}
+    return {"value": _within_tasks(cells, arm), "low": low, "high": high, "n": len(cells), "models": len(models)}
 
 
 def agreement_by_size(
@@ -214,7 +236,8 @@ def agreement_by_size(
             for row in cells.itertuples():
                 error, people = errors[row.Index]
                 kept = np.isin(people, rng.permutation(np.unique(people))[:size])
-                judged = _judged(error[kept], people[kept], SYNTHETIC, limits[row.task], n_resamples, draw, level)
+                mae = bootstrap_mae(error[kept], people[kept], n_resamples, draw, level)
+                judged = _judged(mae, SYNTHETIC, limits[row.task])
                 fewer.loc[row.Index, list(judged)] = list(judged.values())
             found.append(agreement(fewer, level, seed, n_resamples=0).set_index("measure")["value"])
         table = pd.DataFrame(found)
