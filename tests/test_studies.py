@@ -139,38 +139,47 @@ def test_somebody_elses_model_is_tried_without_a_reference_cohort(study, out):
 
 @pytest.fixture
 def judged_people(tmp_path):
-    """Sixteen people, half of them tested, whose brightness is their fat; synthetic ones are a little brighter."""
+    """Forty-eight people, half of them tested, whose brightness is their fat; generated ones are a little brighter."""
     found = {}
-    for kind, brighter in (("reference", 0), ("synthetic", 10)):
+    for kind, brighter in (("reference", 0), ("reconstructed", 5), ("synthetic", 10)):
         about = {"name": kind, "kind": kind, "labels": None, "source": "blocks", "code_version": "0", "seed": 0}
         writer = CohortWriter(tmp_path / kind, CohortInfo(spacing_mm=(40, 40, 40), grid=(12, 12, 24), **about))
         ids, measured = [], []
-        for number in range(16):
+        for number in range(48):
             person, split = f"B{number:02d}", ("train", "test")[number % 2]
-            if kind == "synthetic" and split == "train":
+            if kind != "reference" and split == "train":
                 continue
             row = {"sex": ("female", "male")[number // 2 % 2], "age_years": 30.0 + number, "height_cm": 170.0}
             row |= {"weight_kg": 60.0 + number, "split": split, "reference_id": person}
             ids.append(f"{person}-s0" if kind == "synthetic" else person)
-            writer.add(ids[-1], row, np.full((12, 12, 24), 20 * number + brighter, np.int16), None, np.eye(4))
+            writer.add(ids[-1], row, np.full((12, 12, 24), 10 * number + brighter, np.int16), None, np.eye(4))
             measured.append({"subject_id": ids[-1], "body_fat_percent_measured": 20.0 + number})
         writer.finish(ids)
         table = pd.DataFrame(measured).assign(muscle_percent_measured=40.0, liver_volume_ml_measured=range(len(ids)))
         table = table.assign(bone_density_g_per_cm3_measured=1.0 + table["liver_volume_ml_measured"] / 100)
         table.to_csv(tmp_path / f"{kind}.csv", index=False)
         found |= {kind: str(tmp_path / kind)}
-    return found | {"measured": f"{tmp_path}/reference.csv", "synthetic_measured": f"{tmp_path}/synthetic.csv"}
+    return found | {
+        ("measured" if kind == "reference" else f"{kind}_measured"): f"{tmp_path}/{kind}.csv" for kind in found
+    }
 
 
 def test_many_models_are_judged_by_both_arms(study, out, judged_people):
     models = {"fat, all": {"task": "fat"}, "liver, women": {"task": "liver", "people": {"sex": "female"}}}
-    given = {"populations": {"all": {}, "old": {"age_years": [35, 99]}}, "sizes": [5, 8], "n_draws": 2}
-    names, metrics = study("23_judge_verdicts", **judged_people, **given, models=models, n_train=6)
+    given = {"populations": {"all": {}, "old": {"age_years": [40, 99]}}, "sizes": [5, 8], "n_draws": 2}
+    names, metrics = study("23_judge_verdicts", **judged_people, **given, models=models, n_train=6, n_calibrate=5)
     cells = pd.read_csv(out / "tables" / "verdict_cells.csv")
-    assert cells[["model", "population"]].drop_duplicates().shape == (4, 2) and set(cells["n_synthetic"]) == {6, 8}
+    assert cells[["model", "population"]].drop_duplicates().shape == (4, 2)
+    everybody = cells[cells["population"] == "all"]
+    assert set(everybody["n_synthetic"]) == {19} == set(everybody["n_calibrated"])  # 24, five of them set apart
+    apart = {name: names["people"].loc[list(ids)] for name, ids in names["calibrating"].items()}
+    assert all(len(own) == 5 and set(own["split"]) == {"test"} for own in apart.values())
+    assert set(apart["liver, women"]["sex"]) == {"female"} and metrics["people_set_apart_least"].value == 5
+    assert 0 <= metrics["same_verdict_calibrated"].value <= 1 and metrics["same_verdict_calibrated"].n == 4
+    assert (out / "tables" / "verdict_agreement_calibrated.csv").is_file()
     assert len(names["taught_by"]["fat, all"]) == 6
     women = names["people"].loc[list(names["taught_by"]["liver, women"])]
-    assert set(women["sex"]) == {"female"} and set(women["split"]) == {"train"} and len(women) == 4
+    assert set(women["sex"]) == {"female"} and set(women["split"]) == {"train"} and len(women) == 6
     limits = names["limits"]["liver"]
     assert limits.failure == pytest.approx(1.5 * limits.acceptable) and limits.acceptable > 0
     assert metrics["cells"].value == 4 and 0 <= metrics["same_verdict"].value <= 1
