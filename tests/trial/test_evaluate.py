@@ -5,6 +5,7 @@ import pytest
 from vctlib.errors import InputError
 from vctlib.trial.arms import rebias
 from vctlib.trial.bootstrap import bootstrap_mae
+from vctlib.trial.calibration import picture_error, without_picture
 from vctlib.trial.evaluate import (
     COLUMNS,
     attribute_frame,
@@ -97,6 +98,37 @@ def test_arm_that_culling_emptied_is_left_out(predictions, split, protocol):
     table = evaluate_arms(wrong, protocol, split)
     assert "synthetic_rebiased" not in set(table.query("population == 'ID'")["arm"])
     assert "synthetic_rebiased" in set(table.query("population == 'OOD'")["arm"])
+
+
+def test_calibrated_row_is_synthetic_errors_less_what_the_picture_adds(predictions, split):
+    pictured = predictions.copy()
+    generated = pictured["arm"] != "real"
+    pictured.loc[generated, "prediction"] += 5.0
+    protocol = Protocol(
+        task="body_fat", n_resamples=300, arms=["real", "reconstructed", "synthetic", "synthetic_calibrated"]
+    )
+    table = evaluate_arms(pictured, protocol, split)
+    found, real = row(table, "OOD", "synthetic_calibrated"), row(table, "OOD", "real")
+    assert "ID" not in set(table.loc[table["arm"] == "synthetic_calibrated", "population"])  # it cannot tell itself
+    tables = error_tables(pictured, protocol, split)
+    pairs = [tables["ID", arm].set_index("subject_id")["error"].sort_index() for arm in ("real", "reconstructed")]
+    errors = without_picture(tables["OOD", "synthetic"]["error"], picture_error(*pairs))
+    assert found.mae == pytest.approx(np.abs(errors).mean()) and found.mae_low < found.mae < found.mae_high
+    assert found.n == len(tables["OOD", "synthetic"]) and found.verdict == real.verdict
+    assert found.difference == pytest.approx(found.mae - real.mae)
+    assert found.difference_low < found.difference < found.difference_high and found.p_equivalence < 0.5
+    assert abs(found.difference) < 1 < abs(row(table, "OOD", "synthetic").difference)
+
+
+def test_without_people_who_tell_the_picture_there_is_no_calibrated_verdict(predictions):
+    protocol = Protocol(
+        task="body_fat", n_resamples=200, populations={"some": {}, "others": {}}, calibrate_on="others",
+        arms=["real", "reconstructed", "synthetic", "synthetic_calibrated"],
+    )  # fmt: skip
+    some = predictions[predictions["population"] == "ID"].assign(population="some")
+    table = table_of_arms(error_tables(some, protocol, may_lack=True), protocol)
+    found = row(table, "some", "synthetic_calibrated")
+    assert np.isnan(found.mae) and found.verdict == "not enough evidence"
 
 
 def test_order_of_rows_does_not_matter(table, predictions, protocol, split):

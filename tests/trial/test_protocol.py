@@ -41,6 +41,12 @@ def test_defaults_are_the_papers(write):
         ("task: body_fat\narms: [reconstructed]\n", "arms must hold real or synthetic"),
         ("task: body_fat\narms: [synthetic, synthetic_rebiased]\n", "need the arm real"),
         ("task: body_fat\narms: [real, real]\n", "twice"),
+        ("task: body_fat\narms: [real, synthetic, synthetic_calibrated]\n", "needs the arms real, reconstructed and"),
+        ("task: body_fat\narms: [real]\ncalibrate_on: ID\n", "calibrate_on is of the arm synthetic_calibrated"),
+        (
+            "task: body_fat\npopulations: {old: {}}\narms: [real, reconstructed, synthetic, synthetic_calibrated]\n",
+            "calibrate_on names one of the populations old",
+        ),
         ("task: [\n", "not valid YAML"),
         ("- body_fat\n", "keys and values"),
         ("", "keys and values"),

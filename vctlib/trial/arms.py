@@ -12,6 +12,7 @@ REAL_WEIGHTED = "real_weighted"
 RECONSTRUCTED = "reconstructed"
 SYNTHETIC = "synthetic"
 SYNTHETIC_REBIASED = "synthetic_rebiased"
+SYNTHETIC_CALIBRATED = "synthetic_calibrated"  # not in the paper
 
 ARM_LABELS = MappingProxyType(
     {
@@ -20,8 +21,9 @@ ARM_LABELS = MappingProxyType(
         RECONSTRUCTED: "Reconstructed",
         SYNTHETIC: "Synthetic",
         SYNTHETIC_REBIASED: "Synthetic (re-biased)",
+        SYNTHETIC_CALIBRATED: "Synthetic (calibrated)",
     }
-)  # as killeen2025 Table 1 prints them
+)  # in the order of killeen2025 Table 1
 ARMS = tuple(ARM_LABELS)
 POPULATIONS = (ID, OOD)
 

@@ -9,16 +9,19 @@ mean and its variance (the moments of a classical measurement error, fuller1987)
 What a sampled body's picture adds beyond that of a reconstruction stays.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from vctlib.errors import InputError
 from vctlib.trial.accelerated import accelerated
-from vctlib.trial.bootstrap import Estimate, percentile_interval, resample_clusters
+from vctlib.trial.bootstrap import Difference, Estimate, percentile_interval, resample_clusters
 from vctlib.trial.split import MINIMUM_PEOPLE
 
+_Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of weights (r, people) and (r, calibrating): (r,)
 CALIBRATED = "calibrated"  # the synthetic arm without what the picture adds
+_PARTS = 20  # in which resamples are worked through, to save memory
 _LEAST = 0.05  # share of the variance of synthetic errors that is left at least
 
 
@@ -62,33 +65,79 @@ def bootstrap_calibrated_mae(
     should be in both groups. Raises InputError as `picture_error` does, and for fewer than two synthetic people.
     """
     on_ct, on_reconstruction = _pairs(on_ct, on_reconstruction)
+    errors, person, names = _of_people(errors, clusters, "synthetic")
+
+    def maes(of_people: np.ndarray, of_calibrating: np.ndarray) -> np.ndarray:
+        return _calibrated_maes(errors, of_people[:, person], _moments(on_ct, on_reconstruction, of_calibrating))
+
+    value, replicates = _bootstrap(maes, names.size, on_ct.size, n_resamples, seed)
+    low, high = percentile_interval(replicates, level)
+    return Estimate(value, low, high, float(replicates.std()), errors.size, names.size)
+
+
+def bootstrap_calibrated_difference(
+    errors: np.ndarray,
+    clusters: np.ndarray,
+    on_ct: np.ndarray,
+    on_reconstruction: np.ndarray,
+    real_errors: np.ndarray,
+    real_clusters: np.ndarray,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Difference:
+    """The same less the mean absolute error of real images of the very people whom the synthetic ones stand for; both
+    are resampled together. Raises InputError where somebody is in one of the two groups alone."""
+    on_ct, on_reconstruction = _pairs(on_ct, on_reconstruction)
+    errors, person, names = _of_people(errors, clusters, "synthetic")
+    real_errors, real_person, real_names = _of_people(real_errors, real_clusters, "real")
+    if not np.array_equal(names, real_names):
+        raise InputError("synthetic and real images must be of the same people")
+
+    def gaps(of_people: np.ndarray, of_calibrating: np.ndarray) -> np.ndarray:
+        moments = _moments(on_ct, on_reconstruction, of_calibrating)
+        weights = of_people[:, real_person]
+        real = (weights @ np.abs(real_errors)) / weights.sum(1)
+        return _calibrated_maes(errors, of_people[:, person], moments) - real
+
+    value, replicates = _bootstrap(gaps, names.size, on_ct.size, n_resamples, seed)
+    return Difference(value, *percentile_interval(replicates, level), replicates)
+
+
+def _of_people(errors: np.ndarray, clusters: np.ndarray, what: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors, the number of each one's person, and the people's names."""
     errors = np.asarray(errors, float)
     names, person = np.unique(np.asarray(clusters).astype(str), return_inverse=True)
     if len(person) != errors.size or not np.isfinite(errors).all() or names.size < 2:
-        raise InputError("synthetic errors must be finite numbers, each with its person, of two people at least")
+        raise InputError(f"{what} errors must be finite numbers, each with its person, of two people at least")
+    return errors, person, names
 
-    def maes(of_people: np.ndarray, of_calibrating: np.ndarray) -> np.ndarray:
-        shift, variance = _moments(on_ct, on_reconstruction, of_calibrating)
-        weights = of_people[:, person]
-        weights = weights / weights.sum(1, keepdims=True)
-        mean = weights @ errors
-        spread = np.maximum(weights @ errors**2 - mean**2, np.finfo(float).tiny)
-        kept = np.sqrt(np.maximum(1.0 - variance / spread, _LEAST))
-        moved = (mean - shift)[:, None] + kept[:, None] * (errors - mean[:, None])
-        return (weights * np.abs(moved)).sum(1)
 
+def _calibrated_maes(errors: np.ndarray, weights: np.ndarray, moments: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """For every row of weights (r, n) and pair of moments (r,), the mean absolute error of `without_picture`."""
+    shift, variance = moments
+    weights = weights / weights.sum(1, keepdims=True)
+    mean = weights @ errors
+    spread = np.maximum(weights @ errors**2 - mean**2, np.finfo(float).tiny)
+    kept = np.sqrt(np.maximum(1.0 - variance / spread, _LEAST))
+    moved = (mean - shift)[:, None] + kept[:, None] * (errors - mean[:, None])
+    return (weights * np.abs(moved)).sum(1)
+
+
+def _bootstrap(
+    statistic: _Statistic, people: int, calibrating: int, n_resamples: int, seed: int
+) -> tuple[float, np.ndarray]:
+    """Value and corrected replicates of a statistic of how often each person of both groups is drawn."""
     rng = np.random.default_rng(seed)
-    counts = [resample_clusters(size, n_resamples, rng) for size in (names.size, on_ct.size)]
-    everybody = [np.ones((1, size)) for size in (names.size, on_ct.size)]
-    value = float(maes(*everybody)[0])
-    replicates = np.concatenate([maes(*part) for part in zip(*(np.array_split(c, 20) for c in counts), strict=True)])
-    without = [1.0 - np.eye(size) for size in (names.size, on_ct.size)]
+    counts = [resample_clusters(size, n_resamples, rng) for size in (people, calibrating)]
+    value = float(statistic(np.ones((1, people)), np.ones((1, calibrating)))[0])
+    parts = zip(*(np.array_split(each, _PARTS) for each in counts), strict=True)
+    replicates = np.concatenate([statistic(*part) for part in parts])
     left_out = [
-        maes(without[0], np.repeat(everybody[1], names.size, 0)),
-        maes(np.repeat(everybody[0], on_ct.size, 0), without[1]),
+        statistic(1.0 - np.eye(people), np.ones((people, calibrating))),
+        statistic(np.ones((calibrating, people)), 1.0 - np.eye(calibrating)),
     ]
-    low, high = percentile_interval(accelerated(replicates, value, left_out), level)
-    return Estimate(value, low, high, float(replicates.std()), errors.size, names.size)
+    return value, accelerated(replicates, value, left_out)
 
 
 def _pairs(on_ct: np.ndarray, on_reconstruction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

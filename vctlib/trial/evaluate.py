@@ -12,20 +12,24 @@ from vctlib.trial.arms import (
     REAL_WEIGHTED,
     RECONSTRUCTED,
     SYNTHETIC,
+    SYNTHETIC_CALIBRATED,
     SYNTHETIC_REBIASED,
     rebias,
 )
 from vctlib.trial.bootstrap import bootstrap_difference
+from vctlib.trial.calibration import bootstrap_calibrated_difference, bootstrap_calibrated_mae
 from vctlib.trial.checks import listed, require_columns, require_numbers
 from vctlib.trial.endpoint import difference, estimate, is_enough, point_verdict, value_of, verdict
 from vctlib.trial.protocol import MAE, Protocol
-from vctlib.trial.split import ID, OOD, BiasedSplit
+from vctlib.trial.split import ID, MINIMUM_PEOPLE, OOD, BiasedSplit
 from vctlib.trial.statistics import equivalence, paper_z, smallest_margin
 from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE
 from vctlib.trial.weighting import weighted_estimate
 
 _TABLE = "the table of predictions"
-_ORDER = (REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED)  # of the rows, as in Table 1
+# Of the rows, as in Table 1
+_ORDER = (REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED, SYNTHETIC_CALIBRATED)
+_MADE_OF_OTHERS = (REAL_WEIGHTED, SYNTHETIC_CALIBRATED)  # arms without images of their own
 ErrorTables = Mapping[tuple[str, str], pd.DataFrame]  # (population, arm) -> rows, with the column `error`
 
 COLUMNS = (
@@ -73,7 +77,7 @@ def error_tables(
         if rows.empty and not may_lack:
             raise InputError(f"{_TABLE} has no row of the {population} population")
         for arm in _ORDER:
-            if arm not in protocol.arms or arm == REAL_WEIGHTED:
+            if arm not in protocol.arms or arm in _MADE_OF_OTHERS:
                 continue
             chosen = rows[rows["arm"] == arm]
             culled = chosen.empty and arm == SYNTHETIC_REBIASED and split is not None
@@ -160,6 +164,36 @@ def _weighted_row(tables: ErrorTables, protocol: Protocol) -> dict:
     return _verdicts(row, protocol)
 
 
+def _calibrated_row(tables: ErrorTables, population: str, protocol: Protocol) -> dict:
+    """Synthetic errors less what the picture adds, as the people of another population tell it."""
+    rows, real = tables[population, SYNTHETIC], tables.get((population, REAL))
+    pairs = [
+        tables[protocol.calibrated_by, arm].set_index("subject_id")["error"]
+        for arm in (REAL, RECONSTRUCTED)
+        if (protocol.calibrated_by, arm) in tables
+    ]
+    told = pd.concat(pairs, axis=1, join="inner").drop(index=set(rows["subject_id"]), errors="ignore") if pairs else []
+    if len(pairs) < 2 or len(told) < MINIMUM_PEOPLE or not is_enough(rows, protocol):
+        return _row_of_few(rows, population, SYNTHETIC_CALIBRATED, protocol) | {"mae": np.nan}
+    given = (rows["error"], rows["subject_id"], *told.to_numpy().T)
+    settings = {"n_resamples": protocol.n_resamples, "seed": protocol.seed, "level": protocol.level}
+    mae = bootstrap_calibrated_mae(*given, **settings)
+    row = {
+        "task": protocol.task, "population": population, "attribute_distribution": population,
+        "arm": SYNTHETIC_CALIBRATED, "n": mae.n, "n_patients": mae.n_clusters,
+        "n_missing": _missing(tables, population, SYNTHETIC, protocol),
+        "mae": mae.value, "mae_low": mae.low, "mae_high": mae.high,
+    }  # fmt: skip
+    if real is not None and set(real["subject_id"]) == set(rows["subject_id"]):
+        gap = bootstrap_calibrated_difference(*given, real["error"], real["subject_id"], **settings)
+        row |= {
+            "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high,
+            "p_equivalence": equivalence(gap, protocol.margins.equivalence).p,
+            "equivalent_from": smallest_margin(gap),
+        }  # fmt: skip
+    return _verdicts(row, protocol)
+
+
 def evaluate_arms(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSplit | None = None) -> pd.DataFrame:
     """The trial's main table, laid out as the paper's Table 1, with verdicts and equivalence beside it.
 
@@ -169,7 +203,8 @@ def evaluate_arms(predictions: pd.DataFrame, protocol: Protocol, split: BiasedSp
     `MINIMUM_PEOPLE` people have no interval, and not enough evidence for a verdict.
     mae_*, difference_*: patient-clustered bootstrap; z*, p: the paper's (see `paper_z`); p_equivalence: two one-sided
     tests within the protocol's margin, equivalent_from: the least margin that they pass at 5 %. Arms, inputs and errors
-    as in `error_tables`; the weighted arm also needs the attribute columns on the real rows. The order of rows does not
+    as in `error_tables`; the weighted arm also needs the attribute columns on the real rows, the calibrated arm has no
+    row of the population that calibrates it (see `calibration`). The order of rows does not
     matter. Source: killeen2025 Table 1.
     """
     return table_of_arms(error_tables(predictions, protocol, split), protocol)
@@ -184,6 +219,9 @@ def table_of_arms(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
                 rows.append(_row(tables, population, arm, protocol))
             elif arm == REAL_WEIGHTED and arm in protocol.arms and population == OOD:
                 rows.append(_weighted_row(tables, protocol))
+            elif arm == SYNTHETIC_CALIBRATED and arm in protocol.arms and (population, SYNTHETIC) in tables:
+                if population != protocol.calibrated_by:
+                    rows.append(_calibrated_row(tables, population, protocol))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

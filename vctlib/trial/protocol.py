@@ -14,12 +14,20 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vctlib.errors import InputError
-from vctlib.trial.arms import POPULATIONS, REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED
+from vctlib.trial.arms import (
+    POPULATIONS,
+    REAL,
+    REAL_WEIGHTED,
+    RECONSTRUCTED,
+    SYNTHETIC,
+    SYNTHETIC_CALIBRATED,
+    SYNTHETIC_REBIASED,
+)
 from vctlib.trial.bootstrap import Method
-from vctlib.trial.split import TASKS
+from vctlib.trial.split import ID, TASKS
 from vctlib.trial.verdict import ACCEPTABLE, FAILURE
 
-Arm = Literal[REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED]
+Arm = Literal[REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED, SYNTHETIC_CALIBRATED]
 MAE, AUC = "mae", "auc"  # endpoints
 _OF_THE_BOUNDARY = (REAL_WEIGHTED, SYNTHETIC_REBIASED)  # arms that mean nothing without the paper's line
 
@@ -100,6 +108,9 @@ class Protocol(_Strict):
         ],
         min_length=1,
     )
+    calibrate_on: str = (
+        ""  # population whose CTs and reconstructions calibrate synthetic errors; default the paper's ID
+    )
     people: People = People()
     oversampling: int = Field(2, ge=1)  # synthetic images a patient; killeen2025 section 1.5.1
     n_resamples: int = Field(10_000, ge=100)  # of the bootstrap
@@ -152,6 +163,27 @@ class Protocol(_Strict):
                 f"arms {' and '.join(_OF_THE_BOUNDARY)} belong to the paper's boundary; leave populations out"
             )
         return self
+
+    @model_validator(mode="after")
+    def _calibration_is_told(self) -> "Protocol":
+        if SYNTHETIC_CALIBRATED not in self.arms:
+            if self.calibrate_on:
+                raise ValueError(f"calibrate_on is of the arm {SYNTHETIC_CALIBRATED}, which arms does not name")
+            return self
+        absent = [arm for arm in (REAL, RECONSTRUCTED, SYNTHETIC) if arm not in self.arms]
+        if absent or self.endpoint == AUC:
+            raise ValueError(
+                f"arm {SYNTHETIC_CALIBRATED} takes the error of the picture from synthetic errors: it needs the arms "
+                f"{REAL}, {RECONSTRUCTED} and {SYNTHETIC}, and an endpoint that is an error"
+            )
+        if self.calibrated_by not in self.population_names:
+            raise ValueError(f"calibrate_on names one of the populations {', '.join(self.population_names)}")
+        return self
+
+    @property
+    def calibrated_by(self) -> str:
+        """The population whose CTs and reconstructions tell what the picture adds to an error."""
+        return self.calibrate_on or ("" if self.populations else ID)
 
     @property
     def population_names(self) -> tuple[str, ...]:
