@@ -40,6 +40,10 @@ def fat_where_young(hu, affine):
     return float(hu[0, 0, 0]) if hu[1, 0, 0] < 50 else 0.0
 
 
+def sees_pictures(hu, affine):
+    return float(hu[0, 0, 0]) + 6.0 * hu[3, 0, 0]
+
+
 def fraction(hu, affine):
     return hu[0, 0, 0] / 100
 
@@ -73,7 +77,7 @@ not_a_function = 3
 """
 
 
-def make_cohort(path, kind="synthetic", draws=1, columns=()):
+def make_cohort(path, kind="synthetic", draws=1, picture=0):
     about = {"name": kind, "kind": kind, "labels": None, "source": "blocks", "code_version": "0", "seed": 0}
     writer = CohortWriter(path, CohortInfo(spacing_mm=(8, 8, 8), grid=(4, 4, 4), **about))
     ids = []
@@ -81,11 +85,11 @@ def make_cohort(path, kind="synthetic", draws=1, columns=()):
         for draw in range(draws):
             hu = np.zeros((4, 4, 4), np.int16)
             truth, age = 20 + number, 30.0 if number < N // 2 else 60.0
-            hu[0, 0, 0], hu[1, 0, 0], hu[2, 0, 0] = truth, age, number
+            hu[:, 0, 0] = truth, age, number, picture
             row = {"sex": ("female", "male")[number % 2], "age_years": age, "height_cm": 170.0}
             row |= {"weight_kg": 60.0 + number, "split": "test", "fat_percent": float(truth)}
             row |= {"flag": "extrapolation" if number == 0 else "known"} if kind == "synthetic" else {}
-            row |= {"reference_id": f"P{number}"} if kind == "synthetic" else {}
+            row |= {"reference_id": f"P{number}"} if kind != "reference" else {}
             ids.append(f"P{number}-s{draw}" if kind == "synthetic" else f"P{number}")
             writer.add(ids[-1], row, hu, None, np.eye(4))
     return writer.finish(ids).path
@@ -172,6 +176,21 @@ def test_real_images_beside_give_differences(trial, place):
     _, result = trial("off_where_old", PROTOCOL.replace("[synthetic]", "[real, synthetic]"), cohorts=("cohort", "real"))
     assert result.verdicts["old_real"] == "fail" and result.metrics["old_synthetic_difference"].value == 0
     assert result.metrics["old_synthetic_p_equivalence"].value < 0.05
+
+
+def test_reconstructions_of_one_population_calibrate_another(trial, place):
+    """A model that adds 6 points to every picture that is none of a CT: with that known, it is right."""
+    make_cohort(place / "ct", "reference")
+    make_cohort(place / "again", "reconstructed", picture=1)
+    make_cohort(place / "drawn", picture=1)
+    arms = "[real, reconstructed, synthetic, synthetic_calibrated]\ncalibrate_on: young"
+    page, result = trial("sees_pictures", PROTOCOL.replace("[synthetic]", arms), cohorts=("ct", "again", "drawn"))
+    assert result.verdicts["old_synthetic"] == "fail" and result.metrics["old_synthetic_mae"].value == 6
+    assert result.verdicts["old_synthetic_calibrated"] == result.verdicts["old_real"] == "pass"
+    assert result.metrics["old_synthetic_calibrated_mae"].value == pytest.approx(0)
+    assert "young_synthetic_calibrated" not in result.verdicts
+    assert "Synthetic (calibrated): pass (0.00 [0.00, 0.00]), as real images do" in page
+    assert "as people of the population <em>young</em> tell it" in page
 
 
 def test_an_interrupted_trial_asks_only_the_rest(trial, tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vctlib.trial.arms import ARM_LABELS, REAL, REAL_WEIGHTED, SYNTHETIC, SYNTHETIC_REBIASED
+from vctlib.trial.arms import ARM_LABELS, REAL, REAL_WEIGHTED, SYNTHETIC, SYNTHETIC_CALIBRATED, SYNTHETIC_REBIASED
 from vctlib.trial.bias import ErrorDrivers
 from vctlib.trial.protocol import AUC, Protocol
 from vctlib.trial.report_sections import (
@@ -101,6 +101,12 @@ def trial_report(
             "so that a large one is no evidence of likeness. The next section gives that evidence, or its lack."
         )
     parts.append(resamples)
+    if (table["arm"] == SYNTHETIC_CALIBRATED).any():
+        parts.append(
+            f"{ARM_LABELS[SYNTHETIC_CALIBRATED]}: synthetic errors less what the picture itself adds to an error, as "
+            f"people of the population *{plain(protocol.calibrated_by)}* tell it by their CTs and reconstructions. "
+            "Their own population has no such row."
+        )
     weighted = lookup(table, OOD, REAL_WEIGHTED)
     if weighted is not None:
         parts.append(

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from vctlib.trial.arms import ARM_LABELS, REAL, REAL_WEIGHTED, SYNTHETIC, SYNTHETIC_REBIASED
+from vctlib.trial.arms import ARM_LABELS, REAL, REAL_WEIGHTED, SYNTHETIC, SYNTHETIC_CALIBRATED, SYNTHETIC_REBIASED
 from vctlib.trial.bias import ErrorDrivers, importance_agreement
 from vctlib.trial.protocol import Protocol
 from vctlib.trial.split import ID, OOD
@@ -51,8 +51,9 @@ def verdict_lines(table: pd.DataFrame, protocol: Protocol) -> list[str]:
     for population in protocol.population_names:
         name = _POPULATION_NAMES.get(population, f"population *{plain(population)}*")
         real = lookup(table, population, REAL)
-        others = [lookup(table, population, arm) for arm in (SYNTHETIC_REBIASED, SYNTHETIC, REAL_WEIGHTED)]
-        others = [row for row in others if row is not None]
+        arms = (SYNTHETIC_CALIBRATED, SYNTHETIC_REBIASED, SYNTHETIC, REAL_WEIGHTED)
+        others = [lookup(table, population, arm) for arm in arms]
+        others = [row for row in others if row is not None and pd.notna(row["mae"])]
         first = others.pop(0) if real is None and others else real
         if first is None:
             lines.append(f"- On the {name}: **not enough evidence**, for there is no answer to judge.")
