@@ -54,8 +54,9 @@ class Attributes:
             value = getattr(self, name)
             if value is not None and not isnan(value) and not lowest <= value <= highest:
                 metres = "; is it in metres?" if name == "height_cm" and 0.4 <= value <= 2.75 else ""
+                grams = "; is it in grams?" if name == "weight_kg" and value >= 1000 * lowest else ""
                 raise InputError(
-                    f"{name} is {value:g}; it must lie between {lowest} and {highest}, or be left empty{metres}"
+                    f"{name} is {value:g}; it must lie between {lowest} and {highest}, or be left empty{metres}{grams}"
                 )
 
     def categories(self) -> tuple[int, int, int, int]:

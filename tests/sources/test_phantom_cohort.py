@@ -182,7 +182,7 @@ def test_another_table_or_setting_is_refused(undisturbed, people):
     others = people.assign(weight_kg=people["weight_kg"] + 1)
     with pytest.raises(InputError, match="other people"):
         make_phantom_cohort(undisturbed, others, **ARGUMENTS, n_workers=1, make=make_sphere)
-    with pytest.raises(InputError, match="other settings"):
+    with pytest.raises(InputError, match="other people, settings"):
         make_phantom_cohort(undisturbed, people, **(ARGUMENTS | {"scanner": None}), n_workers=1, make=make_sphere)
 
 
