@@ -8,7 +8,6 @@ import pytest
 
 from vctlib import results
 from vctlib.cohort import CohortInfo, CohortWriter
-from vctlib.commands.model_process import ModelProcess, load_model
 from vctlib.commands.trial import run_trial
 from vctlib.errors import InputError
 
@@ -254,20 +253,6 @@ def test_a_model_that_is_not_there_is_named(trial, name, words):
         trial(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("no_colon", "write package.module:function"),
-        ("no.such.package:predict", "cannot be imported .ModuleNotFoundError"),
-        ("absent.py:predict", "no file absent.py"),
-        ("absent.onnx", "no such file"),
-    ],
-)
-def test_a_wrong_name_says_how_to_write_it(name, words):
-    with pytest.raises(InputError, match=words):
-        load_model(name)
-
-
 def test_a_detection_ends_in_a_report_on_its_auc(trial, place, tmp_path):
     """Scores that tell who is fatter than others of that age among the young, and are the same for all the old."""
     people = pd.read_csv(place / "cohort" / "subjects.csv", dtype={"subject_id": str})
@@ -280,30 +265,3 @@ def test_a_detection_ends_in_a_report_on_its_auc(trial, place, tmp_path):
     assert result.metrics["old_synthetic_auc"].value == 0.5 and result.metrics["old_synthetic_auc"].unit == "1"
     assert "MAE" not in page and "What drives the error" not in page and "times smaller" not in page
     assert {"auc", "auc_low"} <= set(pd.read_csv(tmp_path / "out" / "arms.csv"))
-
-
-def onnx_model(path, shape):
-    """A graph that answers with the mean of its input."""
-    from onnx import TensorProto, helper, save
-
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
-    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, None)
-    node = helper.make_node("ReduceMean", ["image"], ["answer"], keepdims=0)
-    graph = helper.make_graph([node], "mean", [image], [answer])
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
-
-
-def test_an_onnx_file_is_a_model(place, tmp_path):
-    onnx_model(tmp_path / "mean.onnx", [1, 1, "x", "y", "z"])
-    with ModelProcess(str(tmp_path / "mean.onnx"), 30.0) as process:
-        answer = process.answer(place / "cohort" / "ct" / "P5-s0.nii.gz")
-        assert answer.value == pytest.approx((25 + 30 + 5) / 64) and answer.problem == ""
-        damaged = tmp_path / "P0.nii.gz"
-        damaged.write_bytes(b"not a volume")
-        assert "could not be read" in process.answer(damaged).problem
-    onnx_model(tmp_path / "flat.onnx", [1, 3])
-    with pytest.raises(InputError, match="needs one input, tensor.float. of shape .1, 1, x, y, z.; it has image"):
-        load_model(str(tmp_path / "flat.onnx"))
-    (tmp_path / "broken.onnx").write_bytes(b"nothing")
-    with pytest.raises(InputError, match="not a readable ONNX model"):
-        load_model(str(tmp_path / "broken.onnx"))

@@ -28,7 +28,7 @@ def synthesize_people(
     weights, and where the folder holds anything else.
     """
     people, settings, place = _read_people(Path(people_csv)), load_profile(profile), Path(out)
-    if place.exists() and not (place / "begun.json").exists() and not (place.is_dir() and not any(place.iterdir())):
+    if place.exists() and not (place / "begun.json").exists() and (place.is_file() or any(place.iterdir())):
         raise InputError(f"{place} holds something else; name an empty folder, or a new one, with --out")
     folder = Path(models) if models else REPOSITORY / "models" / settings.name
     paths = {part: folder / f"{part}.safetensors" for part in (*GENERATOR_COMPONENTS, "segmenter")}
