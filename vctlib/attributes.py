@@ -20,8 +20,10 @@ ATTRIBUTES = ("sex", "age", "height", "weight")
 
 _EDGES = MappingProxyType({"age": AGE_EDGES, "height": HEIGHT_EDGES, "weight": WEIGHT_EDGES})
 _UNITS = MappingProxyType({"age": "years", "height": "cm", "weight": "kg"})
-# Beyond which no person is: a number there is a slip or of another unit
-_POSSIBLE = MappingProxyType({"age_years": (0, 125), "height_cm": (40, 275), "weight_kg": (2, 650)})
+# Nobody was older, smaller or taller, lighter or heavier; what lies outside is a wrong unit or a slip of the pen.
+_PLAUSIBLE = MappingProxyType(
+    {"age_years": (0, 125, "months"), "height_cm": (50, 272, "metres"), "weight_kg": (2, 650, "grams or tonnes")}
+)
 N_CATEGORIES = MappingProxyType({"sex": len(SEX)} | {name: len(edges) + 1 for name, edges in _EDGES.items()})
 
 
@@ -50,14 +52,10 @@ class Attributes:
     def __post_init__(self) -> None:
         if self.sex is not None and self.sex not in SEX:
             raise InputError(f"sex is {self.sex!r}; it must be one of {', '.join(SEX)} or left empty")
-        for name, (lowest, highest) in _POSSIBLE.items():
+        for name, (low, high, unit) in _PLAUSIBLE.items():
             value = getattr(self, name)
-            if value is not None and not isnan(value) and not lowest <= value <= highest:
-                metres = "; is it in metres?" if name == "height_cm" and 0.4 <= value <= 2.75 else ""
-                grams = "; is it in grams?" if name == "weight_kg" and value >= 1000 * lowest else ""
-                raise InputError(
-                    f"{name} is {value:g}; it must lie between {lowest} and {highest}, or be left empty{metres}{grams}"
-                )
+            if value is not None and not isnan(value) and not low <= value <= high:
+                raise InputError(f"{name} is {value:g}, not between {low} and {high}; is it in {unit}?")
 
     def categories(self) -> tuple[int, int, int, int]:
         """Category indices (sex, age, height, weight); 0 is "none"."""

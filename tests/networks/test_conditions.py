@@ -47,7 +47,7 @@ def test_categories_are_those_of_the_attributes_at_every_edge(column):
     edges = (AGE_EDGES, HEIGHT_EDGES, WEIGHT_EDGES)[column - 1]
     name = ("age_years", "height_cm", "weight_kg")[column - 1]
     values = [edge + step for edge in edges for step in (-0.5, -0.001, 0.0, 0.001, 5.0)]
-    values += [(1.0, 41.0, 3.0)[column - 1], (120.0, 270.0, 600.0)[column - 1]]
+    values += [(1.0, 51.0, 3.0)[column - 1], (120.0, 270.0, 600.0)[column - 1]]
     people = [Attributes(**{name: value}) for value in values]
     found = to_categories(torch.tensor([person.values() for person in people]))
     assert found.dtype == torch.int64

@@ -19,8 +19,6 @@ from vctlib.sources.resample import body_mask, box_of, fit_to_grid, resample_to_
 from vctlib.sources.split import assign_split
 
 COLUMNS = ("subject_id", "sex", "age_years", "height_cm", "weight_kg")
-# Nobody was smaller or taller, lighter or heavier; what lies outside is a wrong unit or a slip of the pen.
-PLAUSIBLE = {"height_cm": (50.0, 272.0, "metres"), "weight_kg": (2.0, 650.0, "grams or tonnes")}
 SUFFIXES = (".nii.gz", ".nii")
 # The darkest voxel of a CT in Hounsfield units is air, near -1000; without a rescale intercept it is 0 or more.
 DARKEST_PLAUSIBLE_HU = -300.0
@@ -54,7 +52,7 @@ def read_people(path: Path | str, test_fraction: float) -> pd.DataFrame:
     for line, row in enumerate(people.to_dict("records"), start=2):
         try:
             check_subject_id(row["subject_id"] if isinstance(row["subject_id"], str) else "")
-            _check_plausible(Attributes.from_row(row))
+            Attributes.from_row(row)
         except ValueError as error:
             raise InputError(f"{path}, line {line}: {error}") from None
     repeated = people["subject_id"][people["subject_id"].str.lower().duplicated()]
@@ -65,13 +63,6 @@ def read_people(path: Path | str, test_fraction: float) -> pd.DataFrame:
     elif not people["split"].isin(["train", "test"]).all():
         raise InputError(f"{path}: the column 'split' must say train or test in every row; or leave the column out")
     return people
-
-
-def _check_plausible(person: Attributes) -> None:
-    for name, (low, high, unit) in PLAUSIBLE.items():
-        value = getattr(person, name)
-        if value is not None and not low <= value <= high:
-            raise InputError(f"{name} is {value:g}, not between {low:g} and {high:g}; is it in {unit}?")
 
 
 def _find(folder: Path, subject_id: str) -> Path:
