@@ -89,6 +89,17 @@ def test_autoencoders_are_trained_and_compared(study, out, micro_profile):
     assert (out / "figures" / "19_autoencoders.svg").is_file()
 
 
+def test_latents_are_quantised_with_codes_of_every_size(study, out):
+    names, metrics = study("28_search_codebook", sizes=[2, 512], counts=[1, 2], n_train=4, n_people=1)
+    arms = ["continuous", "2 codes", "512 codes", "2 × 2 codes", "2 × 512 codes"]
+    assert list(names["arms"]) == arms == list(dict.fromkeys(names["table"]["arm"]))
+    assert [book.shape[0] for book in names["books"][512]] == [512, 512]
+    assert metrics["psnr_db_2_x_512_codes"].unit == "dB" and metrics["people_taught"].value == 4
+    shown = pd.read_csv(out / "tables" / "codebooks_beside_paper.csv").set_index("Latents")
+    assert list(shown["PSNR, paper (dB)"]) == ["–", "–", "29.10", "–", "30.96"]
+    assert (out / "figures" / "28_codebooks.svg").is_file()
+
+
 @pytest.fixture
 def halved(out, tiny_people) -> str:
     """The blocky people, four of them to train on and four whom nothing has seen."""

@@ -8,6 +8,7 @@ from vctlib.errors import InputError
 from vctlib.metrics.intervals import Estimate
 from vctlib.plots.book_tables import (
     DASH,
+    codebooks_beside_paper,
     conditioning_beside_paper,
     diversity_beside_reference,
     frechet_by_plane,
@@ -26,6 +27,19 @@ def test_reconstruction_stands_above_table_a2():
     assert table.loc["ours, body only"].tolist() == ["40", "30.00 [29.50, 30.50]", "0.900"]
     assert table.loc["paper, 2 stages, multi-window L1", "PSNR [95% CI] (dB)"] == "31.06"
     assert table.loc["paper, one stage, plain L1", "SSIM [95% CI]"] == "0.9337"
+
+
+def test_each_size_of_codebook_stands_beside_its_own_row_of_table_a3():
+    rows = []
+    for arm, count, size, psnr in (("continuous", 0, None, 34.8), ("1024 codes", 1, 1024, 27.5), ("2 × 7", 2, 7, 20.0)):
+        for measure, value in (("psnr_db", psnr), ("ssim", 0.9), ("body_fat_mae", 0.6), ("muscle_mae", 0.5)):
+            about = {"arm": arm, "codebooks": count, "codes": size, "measure": measure, "n": 24}
+            rows.append(about | {"value": value, "low": value - 0.1, "high": value + 0.1})
+    shown = codebooks_beside_paper(pd.DataFrame(rows), "continuous").set_index("Latents")
+    assert list(shown["PSNR [95% CI] (dB)"]) == ["34.8 [34.7, 34.9]", "27.5 [27.4, 27.6]", "20.0 [19.9, 20.1]"]
+    assert list(shown["PSNR, paper (dB)"]) == ["–", "29.48", "–"] and list(shown["n"]) == ["24"] * 3
+    assert shown.at["1024 codes", "SSIM, paper"] == "0.9333"
+    assert shown.at["1024 codes", "Body fat, absolute error [95% CI] (pp)"] == "0.60 [0.50, 0.70]"
 
 
 def test_training_shows_every_loss_and_a_dash_where_a_part_has_none():

@@ -87,13 +87,18 @@ def decode_labels(segmentation: nn.Module, z: Tensor, where: Placement, profile:
     return without_stray_parts(_likeliest(logits), logits[0])
 
 
-def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> np.ndarray:
-    """Encode and decode one CT (x, y, z) in HU, in the frame of this placement; without one, as the body lies."""
+def encode_image(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> Tensor:
+    """One CT (x, y, z) in HU -> its latents (1, channel, x, y, z), in the frame of this placement; without one, as the
+    body lies."""
     window = profile.sliding_window
     with inference(profile.precision):
         framed = to_network(BodyFrame(profile, where).into(hu))
-        z = encode_volume(image, framed, window.image_patch, window.overlap)
-    return decode_image(image, z, where, profile)
+        return encode_volume(image, framed, window.image_patch, window.overlap)
+
+
+def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> np.ndarray:
+    """Encode and decode one CT (x, y, z) in HU, as `encode_image` and `decode_image` do."""
+    return decode_image(image, encode_image(image, hu, where, profile), where, profile)
 
 
 def _likeliest(logits: Tensor) -> np.ndarray:

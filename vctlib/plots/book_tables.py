@@ -12,6 +12,13 @@ from vctlib.trial.paper_tables import paper_table
 REGIONS = {"whole grid": ("psnr_db", "ssim"), "body only": ("psnr_body_db", "ssim_body")}
 # Section 1.4 of killeen2025: mean Z over the categories, synthetic against real
 PAPER_Z = {"age": 0.608, "height": 0.656, "weight": 0.630}
+# of codebooks: measure, title, digits
+_KEPT = (
+    ("psnr_db", "PSNR [95% CI] (dB)", 1),
+    ("ssim", "SSIM [95% CI]", 3),
+    ("body_fat_mae", "Body fat, absolute error [95% CI] (pp)", 2),
+    ("muscle_mae", "Muscle, absolute error [95% CI] (pp)", 2),
+)
 MEASURED_AS = {"age": "bone density", "height": "height", "weight": "mass"}
 
 
@@ -38,6 +45,28 @@ def reconstruction_beside_paper(found: Mapping[str, Estimate]) -> pd.DataFrame:
                 "SSIM [95% CI]": f"{row.ssim:.4f}",
             }
         )
+    return pd.DataFrame(rows)
+
+
+def codebooks_beside_paper(table: pd.DataFrame, whole: str) -> pd.DataFrame:
+    """What an autoencoder keeps with codebooks of each size, beside the paper's Table A3.
+
+    table: rows with arm, codebooks, codes, measure (psnr_db, ssim, body_fat_mae, muscle_mae), value, low, high and n;
+    `whole` is the arm without codebooks, whose codes are NaN.
+    """
+    paper = paper_table("A3").set_index(["stack_levels", "codebook_size"])
+    rows = []
+    for arm, group in table.groupby("arm", sort=False):
+        own = group.set_index("measure")
+        count, size = own.iloc[0][["codebooks", "codes"]]
+        printed = None if arm == whole else paper.loc[(count, size)] if (count, size) in paper.index else None
+        row = {"Latents": arm, "n": str(int(own.iloc[0]["n"]))}
+        for measure, label, digits in _KEPT:
+            e = own.loc[measure]
+            row[label] = interval_text(e["value"], (e["low"], e["high"]), digits)
+        row["PSNR, paper (dB)"] = DASH if printed is None else f"{printed['psnr']:.2f}"
+        row["SSIM, paper"] = DASH if printed is None else f"{printed['ssim']:.4f}"
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
