@@ -4,13 +4,13 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import yaml
 
+from vctlib.commands.book import JUPYTER_BOOK
 from vctlib.config import load_profile
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ def resources(html: str) -> list[str]:
 
 def build(source: Path, target: Path) -> Path:
     """Build the book whose table of contents is in `source`; returns the folder of its pages."""
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", source, "--config", ROOT / "_config.yml"]
+    command = [*JUPYTER_BOOK, "build", source, "--config", ROOT / "_config.yml"]
     command += ["--toc", source / "_toc.yml", "--path-output", target, "--all", "-W", "-n", "--keep-going"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

@@ -3,12 +3,12 @@
 import re
 import shutil
 import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 
 import pytest
 
+from vctlib.commands.book import JUPYTER_BOOK
 from vctlib.commands.data_page import source_words
 from vctlib.manifest import load_manifest
 
@@ -23,7 +23,7 @@ def page(tmp_path_factory) -> str:
     for name in ("data_licences.md", "references.bib"):
         shutil.copy(ROOT / "book" / name, source)
     (source / "vendor").symlink_to(ROOT / "book" / "vendor")
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", source, "--config", ROOT / "_config.yml"]
+    command = [*JUPYTER_BOOK, "build", source, "--config", ROOT / "_config.yml"]
     command += ["--toc", source / "_toc.yml", "--path-output", target, "-W", "-n", "--keep-going"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
