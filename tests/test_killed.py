@@ -35,7 +35,8 @@ pytestmark = pytest.mark.slow
 def profile(checkout, micro_settings) -> Path:
     """Ten phantoms, and an image autoencoder of two stages with enough steps to be killed in."""
     stages = [
-        stage | {"adversarial_start": 4, "optimization": stage["optimization"] | {"steps": steps}}
+        stage
+        | {"adversarial_start": 4, "optimization": stage["optimization"] | {"steps": steps, "patch": [16, 16, 16]}}
         for stage, steps in zip(micro_settings[IMAGE]["stages"], STEPS, strict=True)
     ]
     settings = micro_settings | {
