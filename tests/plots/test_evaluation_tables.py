@@ -5,6 +5,7 @@ import pandas as pd
 
 from vctlib.metrics.impossible import KINDS, fit_limits, rates
 from vctlib.plots.evaluation_tables import (
+    ORGAN_FIGURES,
     composition_by_category,
     errors_where_people_were_few,
     frechet_by_arm,
@@ -76,6 +77,12 @@ def test_organs_average_the_three_axes():
         "r, centroid: synthetic": "0.50",
         "r, centroid: alike": "0.50",
     }
+
+
+def test_an_organ_that_nobody_has_shows_dashes():
+    figures = dict.fromkeys(("n", "volume_r", *ORGAN_FIGURES["centroid"]), np.nan)
+    table = organs_of_the_person(pd.DataFrame([{"structure": "prostate", "cohort": "synthetic"} | figures]))
+    assert set(table.iloc[0][1:]) == {"–"}
 
 
 def test_impossible_anatomy_names_whose_labels_and_how_many_people():

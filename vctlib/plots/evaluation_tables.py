@@ -76,8 +76,8 @@ def organs_of_the_person(table: pd.DataFrame) -> pd.DataFrame:
     for structure, group in table.groupby("structure", sort=False):
         row = {"Structure": words(structure), "n": number_text(group["n"].min(), 0)}
         for figure, columns in ORGAN_FIGURES.items():
-            for _, cells in group.iterrows():
-                row[f"r, {figure}: {cells['cohort']}"] = number_text(cells[list(columns)].mean(), 2)
+            means = group.set_index("cohort")[list(columns)].astype(float).mean(axis=1)
+            row |= {f"r, {figure}: {cohort}": number_text(mean, 2) for cohort, mean in means.items()}
         rows.append(row)
     return pd.DataFrame(rows)
 
