@@ -26,9 +26,7 @@ def fit_codebooks(latents: np.ndarray, sizes: Iterable[int], seed: int = 0) -> l
     books: list[torch.Tensor] = []
     for size in sizes:
         if not 0 < size <= len(left):
-            raise InputError(
-                f"{size} codes need as many different latents, and there are {len(left)}; take more people"
-            )
+            raise InputError(f"{size} codes need as many different latents; there are {len(left)}: take more people")
         means = MiniBatchKMeans(size, batch_size=_BATCH, n_init=1, random_state=seed, compute_labels=False)
         books.append(torch.from_numpy(means.fit(left.numpy()).cluster_centers_.astype(np.float32)))
         left = left - quantise(left, [codebook(books[-1])])
