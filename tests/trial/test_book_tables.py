@@ -75,6 +75,12 @@ def test_overview_sets_ours_above_the_paper(table):
     assert overview.loc[3, ["Real", "Verdict, real"]].tolist() == ["3.66 [3.10, 4.31]", "fail"]
 
 
+def test_overview_of_an_arm_that_could_not_be_measured_has_no_evidence(table):
+    table.loc[5, ["mae", "mae_low", "mae_high"]] = NAN
+    overview = trial_overview({"body_fat": table})
+    assert overview.loc[2, ["Synthetic", "Verdict, synthetic"]].tolist() == ["–", "not enough evidence"]
+
+
 def test_overview_needs_every_arm(table):
     with pytest.raises(InputError, match="arm synthetic for OOD"):
         trial_overview({"body_fat": table.drop(index=5)})

@@ -16,7 +16,7 @@ from vctlib.trial.importance_intervals import agreement_interval, importance_int
 from vctlib.trial.paper_tables import paper_table
 from vctlib.trial.protocol import Protocol
 from vctlib.trial.split import ID, OOD, task_named
-from vctlib.trial.verdict import interval_verdict
+from vctlib.trial.verdict import NOT_ENOUGH_EVIDENCE, interval_verdict
 
 KEYS = ["task", "population", "arm"]
 
@@ -78,9 +78,7 @@ def trial_overview(results: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
                 first = whose == "ours"
                 row = {"Task": label if first and population == ID else "", "": population if first else ""}
                 row |= {"By": whose} | {ARM_LABELS[arm]: _interval(found[arm], "mae") for arm in found}
-                for arm in (REAL, SYNTHETIC):
-                    verdict = interval_verdict(found[arm]["mae_low"], found[arm]["mae_high"])
-                    row[f"Verdict, {arm}"] = verdict
+                row |= {f"Verdict, {arm}": _verdict(found[arm]) for arm in (REAL, SYNTHETIC)}
                 rows.append(row)
     return pd.DataFrame(rows)
 
@@ -283,6 +281,12 @@ def _only(table: pd.DataFrame, population: str, arm: str) -> pd.Series:
 def _interval(row: pd.Series, name: str, low: str | None = None, high: str | None = None) -> str:
     value, low, high = (row[column] for column in (name, low or f"{name}_low", high or f"{name}_high"))
     return interval_text(value, (low, high))
+
+
+def _verdict(row: pd.Series) -> str:
+    """By the interval of the row's MAE; where too few people could be measured for one, there is no evidence."""
+    low, high = row["mae_low"], row["mae_high"]
+    return NOT_ENOUGH_EVIDENCE if pd.isna(low) or pd.isna(high) else interval_verdict(low, high)
 
 
 def _p(value: float) -> str:
