@@ -132,6 +132,7 @@ def test_pages_and_book_are_light(book):
     heavy = {name: size for name in pages_of(book) if (size := (book / name).stat().st_size) > LARGEST_PAGE}
     assert not heavy
     assert sum(path.stat().st_size for path in book.rglob("*") if path.is_file()) < LARGEST_BOOK
+    assert not list(book.rglob("*.map"))
 
 
 def test_the_result_prints(book, site, browser):

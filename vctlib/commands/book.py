@@ -91,6 +91,8 @@ def build_book(profile: str, *, frozen: bool = False, output: str | None = None,
         warnings = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-SHOWN_WARNINGS:]
         print("\n".join(warnings[:SHOWN_WARNINGS]), file=sys.stderr)
         raise StepFailed(f"the book was not built cleanly: {len(warnings)} warnings or errors, the first of them above")
+    for path in (page.parent / "_static").rglob("*.map"):
+        path.unlink()  # 3 MB of the theme's sources, for which debuggers alone ask
     return page
 
 
