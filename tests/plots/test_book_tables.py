@@ -35,7 +35,7 @@ def test_each_size_of_codebook_stands_beside_its_own_row_of_table_a3():
         for measure, value in (("psnr_db", psnr), ("ssim", 0.9), ("body_fat_mae", 0.6), ("muscle_mae", 0.5)):
             about = {"arm": arm, "codebooks": count, "codes": size, "measure": measure, "n": 24}
             rows.append(about | {"value": value, "low": value - 0.1, "high": value + 0.1})
-    shown = codebooks_beside_paper(pd.DataFrame(rows), "continuous").set_index("Latents")
+    shown = codebooks_beside_paper(pd.DataFrame(rows)).set_index("Latents")
     assert list(shown["PSNR [95% CI] (dB)"]) == ["34.8 [34.7, 34.9]", "27.5 [27.4, 27.6]", "20.0 [19.9, 20.1]"]
     assert list(shown["PSNR, paper (dB)"]) == ["–", "29.48", "–"] and list(shown["n"]) == ["24"] * 3
     assert shown.at["1024 codes", "SSIM, paper"] == "0.9333"

@@ -48,18 +48,18 @@ def reconstruction_beside_paper(found: Mapping[str, Estimate]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def codebooks_beside_paper(table: pd.DataFrame, whole: str) -> pd.DataFrame:
+def codebooks_beside_paper(table: pd.DataFrame) -> pd.DataFrame:
     """What an autoencoder keeps with codebooks of each size, beside the paper's Table A3.
 
     table: rows with arm, codebooks, codes, measure (psnr_db, ssim, body_fat_mae, muscle_mae), value, low, high and n;
-    `whole` is the arm without codebooks, whose codes are NaN.
+    codes are NaN for the arm without codebooks.
     """
     paper = paper_table("A3").set_index(["stack_levels", "codebook_size"])
     rows = []
     for arm, group in table.groupby("arm", sort=False):
         own = group.set_index("measure")
         count, size = own.iloc[0][["codebooks", "codes"]]
-        printed = None if arm == whole else paper.loc[(count, size)] if (count, size) in paper.index else None
+        printed = paper.loc[(count, size)] if (count, size) in paper.index else None
         row = {"Latents": arm, "n": str(int(own.iloc[0]["n"]))}
         for measure, label, digits in _KEPT:
             e = own.loc[measure]
