@@ -20,8 +20,8 @@ from vctlib.network_config import (
     LesionDetectorConfig,
     PostProcessorConfig,
     SegmentationAutoencoderConfig,
+    SegmenterConfig,
     SliceRegressorConfig,
-    UNetConfig,
 )
 
 PROFILES = REPOSITORY / "notebooks" / "profiles"
@@ -65,7 +65,7 @@ class Profile(Strict):
     segmentation_autoencoder: SegmentationAutoencoderConfig
     latent_diffusion: LatentDiffusionConfig
     post_processor: PostProcessorConfig
-    segmenter: UNetConfig
+    segmenter: SegmenterConfig
     slice_regressor: SliceRegressorConfig
     synthesis: SynthesisConfig
     trial: TrialConfig

@@ -157,11 +157,21 @@ class LatentDiffusionConfig(Strict):
 
 
 class UNetConfig(Strict):
-    """Segmenter, and what the post-processor has in common with it."""
+    """What segmenter and post-processor have in common."""
 
     channels: tuple[PositiveInt, ...]
     residual_units: PositiveInt
+    voxel_features: PositiveInt = 16  # channels of a voxel, from its intensity and, in the post-processor, its label
     optimization: Optimization
+
+
+class SegmenterConfig(UNetConfig):
+    """It learns from CTs that are disturbed, each by amounts between none and these, and reads them as they are."""
+
+    voxel_features: PositiveInt = 4
+    blur: Weight = 0.0  # standard deviation in voxels
+    mottle_hu: Weight = 0.0  # standard deviation of a smooth error
+    noise_hu: Weight = 0.0  # and of one that every voxel has by itself
 
 
 class PostProcessorConfig(UNetConfig):
@@ -181,7 +191,6 @@ class PostProcessorConfig(UNetConfig):
     blur: Weight = 0.0  # and blurred before, as a sum of bodies is, by half to one and a half times so many voxels
     told_sampled: bool = False  # sees whether a body is such a one, or a sample; else it has to guess
     max_people: PositiveInt | None = None  # train on at most so many, where their reconstruction is the cost
-    voxel_features: PositiveInt = 16  # channels of a voxel, from its intensity and its label
     fold: PositiveInt = 1  # voxels along an axis that it sees as one; the segmenter has its own two
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vctlib.network_config import Optimization, PostProcessorConfig, UNetConfig
+from vctlib.network_config import Optimization, PostProcessorConfig, SegmenterConfig
 from vctlib.networks.unet import IntensityBasis, PostProcessor, Segmenter
 
 SIZES = {
@@ -9,7 +9,7 @@ SIZES = {
     "residual_units": 1,
     "optimization": Optimization(steps=1, batch_size=1, learning_rate=1),
 }
-CONFIG = UNetConfig(**SIZES)
+CONFIG = SegmenterConfig(**SIZES)
 N_CLASSES = 3
 
 
@@ -81,6 +81,19 @@ def test_post_processor_reads_labels_where_it_is_told_to():
         assert (network(inputs[0]) - network(inputs[1])).abs().max() > 0.01
 
 
+def test_post_processor_has_a_curve_for_every_class():
+    """Where neighbours do not matter: muscle of one class becomes brighter, that of another and its fat stay."""
+    network = PostProcessor(PostProcessorConfig(**SIZES, reads_labels=True), N_CLASSES).eval()
+    x, labels = torch.full((1, 1, 8, 8, 8), 0.05), torch.zeros(1, N_CLASSES, 8, 8, 8)
+    x[..., :4] = -0.1
+    labels[:, 1, :4] = labels[:, 2, 4:] = 1
+    muscle = (network.basis.knots.flatten() - 0.05).abs().argmin()
+    torch.nn.init.ones_(network.curves.weight[muscle, 0])
+    with torch.no_grad():
+        moved = (network(torch.cat([x, labels], dim=1)) - x)[0, 0]
+    assert (moved[:4, :, 4:] > 0.1).all() and (moved[4:] == 0).all() and (moved[..., :4] == 0).all()
+
+
 def test_post_processor_sees_nothing_in_air():
     """Whatever it has learned, air of samples and of reconstructions alike moves by its biases alone."""
     config = PostProcessorConfig(**SIZES, fold=2, reads_labels=True, blur=1.0, told_sampled=True)
@@ -144,6 +157,8 @@ def test_segmenter_places_every_voxel():
         for layer in (first, last):
             layer.weight.zero_()
             layer.bias.zero_()
+        network.lift.weight.zero_()
+        network.lift.weight[0, :, 0, 0, 0] = network.basis.knots.flatten()  # a sum of hats that is the number itself
         for channel in range(8):
             first.weight[channel, CONFIG.channels[0] + channel, 1, 1, 1] = 1
             last.weight[channel, channel] = 1

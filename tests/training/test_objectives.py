@@ -13,6 +13,7 @@ from vctlib.intensity import normalise_hu
 from vctlib.network_config import (
     LatentDiffusionConfig,
     MultiWindow,
+    SegmenterConfig,
     VectorQuantisedSegmentationConfig,
 )
 from vctlib.networks.components import JointLatentDiffusion
@@ -26,6 +27,11 @@ def segmentation_config(patch, cross_entropy) -> VectorQuantisedSegmentationConf
     values = {"channels": (8,), "residual_layers": 1, "latent_channels": 3, "codebook_size": 16}
     optimization = OPTIMIZATION.model_copy(update={"patch": patch})
     return VectorQuantisedSegmentationConfig(**values, cross_entropy_weight=cross_entropy, optimization=optimization)
+
+
+def segmenter_config(patch, **amounts) -> SegmenterConfig:
+    optimization = OPTIMIZATION.model_copy(update={"patch": patch})
+    return SegmenterConfig(channels=(8, 16), residual_units=1, optimization=optimization, **amounts)
 
 
 def test_perfect_reconstruction_costs_nothing_but_commitment(arrays):
@@ -57,7 +63,7 @@ def test_patches_are_of_the_people_in_the_networks_scale(arrays):
 
 
 def test_same_draw_same_batch(arrays):
-    objective = objectives.SegmenterObjective(nn.Identity(), arrays, PATCH)
+    objective = objectives.SegmenterObjective(nn.Identity(), arrays, segmenter_config(PATCH))
     one, two = (objective.batch(np.random.default_rng(5), 4) for _ in range(2))
     assert torch.equal(one["x"], two["x"]) and torch.equal(one["y"], two["y"])
 
@@ -159,7 +165,7 @@ def test_autoencoder_of_label_maps_is_given_one_hot(arrays):
 
 def test_segmenter_gets_image_and_label_map_of_one_place(arrays):
     network = Fixed(N_CLASSES, pair=False)
-    objective = objectives.SegmenterObjective(network, arrays, PATCH)
+    objective = objectives.SegmenterObjective(network, arrays, segmenter_config(PATCH))
     batch = objective.batch(np.random.default_rng(1), 8)
     hu = (batch["x"] * 1000).round().int()
     assert torch.equal(batch["y"] == 1, hu == 800) and torch.equal(batch["y"] == 0, hu == -1000)
@@ -167,10 +173,17 @@ def test_segmenter_gets_image_and_label_map_of_one_place(arrays):
     assert losses_of(objective, batch)[0][1].item() == pytest.approx(0, abs=1e-3)
 
 
+def test_segmenter_gets_disturbed_images_and_exact_labels(arrays):
+    objective = objectives.SegmenterObjective(nn.Identity(), arrays, segmenter_config(PATCH, noise_hu=20.0))
+    batch = objective.batch(np.random.default_rng(1), 8)
+    error = batch["x"] * 1000 - torch.where(batch["y"] == 1, 800, -1000)
+    assert error[batch["y"] == 1].std() > 5 and (error[batch["y"] == 0] == 0).all()
+
+
 def test_segmenter_is_judged_on_the_body_and_a_little_air(arrays):
     network = Fixed(N_CLASSES, pair=False)
     arrays.hu[0, 5, 5, 5], arrays.labels[1, 0, 0, 0] = -900, 9  # gas inside a structure, and a label in the air
-    objective = objectives.SegmenterObjective(network, arrays, None)
+    objective = objectives.SegmenterObjective(network, arrays, segmenter_config(None))
     batch = objective.batch(np.random.default_rng(0), 60)
     inside = (batch["x"][:, 0] > -0.5) | (batch["y"][:, 0] > 0)
     assert batch["counted"][inside].all() and (batch["y"] == 9).any()

@@ -1,7 +1,7 @@
 """3-D U-Nets: the post-processor of decoded images, and the independent segmenter.
 
-Both are MONAI's residual U-Net with a head that also sees the input: the segmenter's U-Net halves the grid in its first
-step, and its skip connections begin after that.
+Both are MONAI's residual U-Net with a head that also sees what the U-Net sees: intensities as hat functions. The
+segmenter's U-Net halves the grid in its first step, and its skip connections begin after that.
 """
 
 import torch
@@ -10,12 +10,13 @@ from monai.networks.utils import pixelshuffle, pixelunshuffle
 from torch import nn
 
 from vctlib.intensity import compand, normalise_hu
-from vctlib.network_config import PostProcessorConfig, UNetConfig
+from vctlib.network_config import PostProcessorConfig, SegmenterConfig, UNetConfig
 
 _FOLD = 2  # voxels along an axis that the segmenter sees as one
 _DAMPING = 0.3  # of the post-processor's correction
 # Where one tissue turns into another, an intensity says what a voxel is and not how much of it
 _KNOTS_HU = (-1000, -700, -400, -200, -130, -100, -70, -40, -10, 20, 50, 80, 120, 200, 350, 600, 1000, 2000)
+N_HATS = len(_KNOTS_HU) - 1
 
 
 def _unet(config: UNetConfig, in_channels: int, norm: str | None, first_stride: int = 2) -> UNet:
@@ -40,13 +41,13 @@ class IntensityBasis(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         knots = normalise_hu(torch.tensor(_KNOTS_HU, dtype=torch.float32))
-        below, above = knots.diff(), torch.cat([knots.diff()[1:], torch.ones(1)])
-        for name, value in (("knots", knots[1:]), ("below", below), ("above", above)):
+        slopes = 1.0 / torch.cat([knots.diff(), torch.ones(1)])
+        for name, value in (("slopes", slopes), ("offsets", -knots * slopes), ("knots", knots[1:])):
             self.register_buffer(name, value.view(1, -1, 1, 1, 1), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        distance = x.float() - self.knots
-        return (1.0 - torch.where(distance < 0, -distance / self.below, distance / self.above)).clamp_min(0.0)
+        risen = torch.addcmul(self.offsets, x.float(), self.slopes).clamp(0.0, 1.0)  # from a knot to the next
+        return risen[:, :-1] - risen[:, 1:]
 
 
 class PostProcessor(nn.Module):
@@ -58,7 +59,8 @@ class PostProcessor(nn.Module):
 
     Starts as the identity. A voxel is lifted to `config.voxel_features` channels, sums of the hat functions of its
     intensity and of its label: what to make of an intensity between fat and muscle is a steep function of it, which
-    convolutions of the intensity itself learn slowly. All that the convolutions see is 0 in air: else four fifths of a
+    convolutions of the intensity itself learn slowly. What needs no neighbours, how far an intensity is to be moved
+    within a class, is a curve of its own for each. All that the convolutions see is 0 in air: else four fifths of a
     patch would have the same large inputs, an optimiser's step would move them all by a fifth of the scale, and
     training would never come below the identity. For the same reason the correction is damped. No normalisation layers:
     they would make a voxel's value depend on the window it is processed in. The paper takes the latent diffusion's
@@ -74,45 +76,55 @@ class PostProcessor(nn.Module):
         self.fold, folded = config.fold, config.fold**3
         self.multiple = config.fold * 2 ** (len(config.channels) - 2)  # of whose voxels sides must be
         self.basis = IntensityBasis()
-        seen = len(_KNOTS_HU) - 1 + (n_classes - 1) * config.reads_labels + config.told_sampled
-        self.lift = nn.Conv3d(seen, config.voxel_features, kernel_size=1, bias=False)
+        told = (n_classes - 1) * config.reads_labels + config.told_sampled
+        self.lift = nn.Conv3d(N_HATS + told, config.voxel_features, kernel_size=1, bias=False)
+        self.curves = nn.Conv3d(told, N_HATS, kernel_size=1) if told else None
         lifted = folded * config.voxel_features
         self.body = _unet(config, lifted, norm=None, first_stride=1)
         self.head = nn.Conv3d(config.channels[0] + lifted, folded, kernel_size=3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for last in filter(None, (self.head, self.curves)):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        folded = pixelunshuffle(self.lift(self._seen(x)), 3, self.fold)
-        correction = self.head(torch.cat([self.body(folded), folded], dim=1)).float()
-        return x[:, :1].float() + _DAMPING * pixelshuffle(correction, 3, self.fold)
+        hats, told = self.basis(x[:, :1]), self._told(x)
+        folded = pixelunshuffle(self.lift(torch.cat([hats, *told], dim=1)), 3, self.fold)
+        correction = pixelshuffle(self.head(torch.cat([self.body(folded), folded], dim=1)).float(), 3, self.fold)
+        if self.curves is not None:
+            correction = correction + (self.curves(torch.cat(told, dim=1)).float() * hats).sum(1, keepdim=True)
+        return x[:, :1].float() + _DAMPING * correction
 
-    def _seen(self, x: torch.Tensor) -> torch.Tensor:
-        parts = [self.basis(x[:, :1])]
+    def _told(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """What the input says beside the intensity, without the background, and 0 in air."""
+        parts = []
         if self.reads_labels:
             parts.append(x[:, 2:-1] if self.told_sampled else x[:, 2:])
         if self.told_sampled:
             parts.append(x[:, -1:] * (compand(x[:, :1]) + 1.0))
-        return torch.cat(parts, dim=1)
+        return parts
 
 
 class Segmenter(nn.Module):
     """Image (batch, 1, x, y, z) on the network's scale -> class logits (batch, n_classes, x, y, z), with instance norm.
 
-    Works on cubes of two voxels a side folded into channels, which loses nothing and makes a step an eighth as dear;
-    sides must be even. The head gets Hounsfield units past the normalisation, which drops them.
+    A voxel is lifted to `config.voxel_features` sums of the hat functions of its intensity. Works on cubes of two
+    voxels a side folded into channels, which loses nothing and makes a step an eighth as dear; sides must be even. The
+    head gets intensities past the normalisation, which drops them: whether a voxel is fat or muscle is a matter of its
+    intensity, and with the number alone the network went by the body's shape instead.
     """
 
-    def __init__(self, config: UNetConfig, n_classes: int):
+    def __init__(self, config: SegmenterConfig, n_classes: int):
         super().__init__()
-        folded, wide = _FOLD**3, 2 * config.channels[0]
+        folded, wide = _FOLD**3 * config.voxel_features, 2 * config.channels[0]
+        self.basis = IntensityBasis()
+        self.lift = nn.Conv3d(N_HATS, config.voxel_features, kernel_size=1, bias=False)
         self.body = _unet(config, folded, norm="INSTANCE")
         self.head = nn.Sequential(
             nn.Conv3d(config.channels[0] + folded, wide, kernel_size=3, padding=1),
             nn.PReLU(),
-            nn.Conv3d(wide, n_classes * folded, kernel_size=1),
+            nn.Conv3d(wide, n_classes * _FOLD**3, kernel_size=1),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        folded = pixelunshuffle(x, 3, _FOLD)
+        folded = pixelunshuffle(self.lift(self.basis(x)), 3, _FOLD)
         return pixelshuffle(self.head(torch.cat([self.body(folded), folded], dim=1)), 3, _FOLD).float()

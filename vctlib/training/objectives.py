@@ -24,6 +24,7 @@ from vctlib.network_config import (
     MultiWindow,
     PostProcessorConfig,
     SegmentationAutoencoderConfig,
+    SegmenterConfig,
     VectorQuantisedStageConfig,
 )
 from vctlib.networks.block_stage import BlockStage
@@ -32,6 +33,7 @@ from vctlib.networks.schedule import drop_attributes, make_schedule
 from vctlib.training.arrays import BODY_HU, BodyArrays, body_positions, cut, patch_start
 from vctlib.training.class_weights import DiceAndCrossEntropy, class_weights
 from vctlib.training.decoded import DecodedPeople
+from vctlib.training.disturbance import disturbed
 
 _AIR_SHARE = 0.02  # of the voxels outside the body that the segmenter is trained on
 
@@ -178,14 +180,14 @@ class SegmentationObjective(_PatchObjective):
 
 
 class SegmenterObjective(_PatchObjective):
-    """Image to label map, on reference images only: Dice loss and cross-entropy.
+    """Image to label map, on reference images only, `disturbed`: Dice loss and cross-entropy.
 
     Over the voxels of the body and its structures, and a few of the air about it: nine tenths of a grid are air.
     """
 
-    def __init__(self, network: nn.Module, arrays: BodyArrays, patch) -> None:
-        super().__init__(arrays.body, arrays.hu.shape[1:], patch)
-        self._hu, self._labels = arrays.hu, arrays.labels
+    def __init__(self, network: nn.Module, arrays: BodyArrays, config: SegmenterConfig) -> None:
+        super().__init__(arrays.body, arrays.hu.shape[1:], config.optimization.patch)
+        self._hu, self._labels, self._config = arrays.hu, arrays.labels, config
         self._loss = DiceAndCrossEntropy(1.0, class_weights(arrays.labels, len(MEASURE) + 1))
         self.networks = {"network": network}
 
@@ -194,7 +196,8 @@ class SegmenterObjective(_PatchObjective):
         hu = self._patches(self._hu, windows)
         labels = self._patches(self._labels, windows).long()
         counted = (hu > BODY_HU) | (labels > 0) | torch.from_numpy(rng.random(hu.shape, np.float32) < _AIR_SHARE)
-        return {"x": normalise_hu(hu.float())[:, None], "y": labels[:, None], "counted": counted}
+        x = _stack([disturbed(volume, self._config, rng) for volume in hu.numpy()])
+        return {"x": x[:, None], "y": labels[:, None], "counted": counted}
 
     def losses(self, batch: dict[str, Tensor], step: int) -> Losses:
         logits = self.networks["network"](batch["x"]).transpose(0, 1)[:, batch["counted"]]  # (class, voxel)
