@@ -69,16 +69,21 @@ def test_overview_sets_ours_above_the_paper(table):
     assert overview["Task"].tolist() == ["Body fat", "", "", ""]
     assert overview[""].tolist() == ["ID", "", "OOD", ""]
     assert overview["By"].tolist() == ["ours", "paper"] * 2
-    assert overview.loc[0, "Real"] == "1.00 [0.80, 1.30]"
-    assert overview.loc[0, ["Verdict, real", "Verdict, synthetic"]].tolist() == ["pass", "fail"]
-    assert overview.loc[1, "Synthetic"] == "1.50 [1.31, 1.72]"  # killeen2025 Table 1
-    assert overview.loc[3, ["Real", "Verdict, real"]].tolist() == ["3.66 [3.10, 4.31]", "fail"]
+    assert overview.loc[0, "Real"] == "1.00 [0.80, 1.30] **pass**"
+    assert overview.loc[1, "Synthetic"] == "1.50 [1.31, 1.72] **pass**"  # killeen2025 Table 1
+    assert overview.loc[3, "Real"] == "3.66 [3.10, 4.31] **fail**"
+    assert overview["Calibrated"].tolist() == ["–"] * 4
+
+
+def test_overview_shows_the_calibrated_arm_where_there_is_one(table):
+    calibrated = table.loc[[5]].assign(arm="synthetic_calibrated", mae=3.4, mae_low=3.1, mae_high=3.9)
+    overview = trial_overview({"body_fat": pd.concat([table, calibrated])})
+    assert overview["Calibrated"].tolist() == ["–", "–", "3.40 [3.10, 3.90] **fail**", "–"]
 
 
 def test_overview_of_an_arm_that_could_not_be_measured_has_no_evidence(table):
     table.loc[5, ["mae", "mae_low", "mae_high"]] = NAN
-    overview = trial_overview({"body_fat": table})
-    assert overview.loc[2, ["Synthetic", "Verdict, synthetic"]].tolist() == ["–", "not enough evidence"]
+    assert trial_overview({"body_fat": table}).loc[2, "Synthetic"] == "– **not enough evidence**"
 
 
 def test_overview_needs_every_arm(table):

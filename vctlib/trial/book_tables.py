@@ -10,7 +10,7 @@ import pandas as pd
 
 from vctlib.errors import InputError
 from vctlib.text import DASH, bounds_text, interval_text, number_text
-from vctlib.trial.arms import ARM_LABELS, POPULATIONS, REAL, RECONSTRUCTED, SYNTHETIC
+from vctlib.trial.arms import ARM_LABELS, POPULATIONS, REAL, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_CALIBRATED
 from vctlib.trial.bias import ErrorDrivers, importance_agreement
 from vctlib.trial.importance_intervals import agreement_interval, importance_intervals
 from vctlib.trial.paper_tables import paper_table
@@ -65,9 +65,9 @@ def trial_overview(results: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Verdicts of all tasks in one table: a row for each task, population and author ("ours", "paper").
 
     results: task -> table of `table_of_arms`. The paper's intervals are judged by the same rule as ours
-    (`interval_verdict` with the standard limits). Cells are MAE [95 % interval] in percentage points; a task and a
-    population are named in their first row alone. Raises InputError where a task has no real, reconstructed or
-    synthetic row.
+    (`interval_verdict` with the standard limits). Cells are MAE [95 % interval] in percentage points and the verdict; a
+    task and a population are named in their first row alone, and only out of distribution there may be a calibrated
+    arm. Raises InputError where a task has no real, reconstructed or synthetic row.
     """
     rows = []
     for task, ours in results.items():
@@ -75,10 +75,11 @@ def trial_overview(results: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for population in POPULATIONS:
             for whose, table in (("ours", ours), ("paper", paper_table("1").query("task == @task"))):
                 found = {arm: _only(table, population, arm) for arm in (REAL, RECONSTRUCTED, SYNTHETIC)}
+                calibrated = table[(table["population"] == population) & (table["arm"] == SYNTHETIC_CALIBRATED)]
                 first = whose == "ours"
                 row = {"Task": label if first and population == ID else "", "": population if first else ""}
-                row |= {"By": whose} | {ARM_LABELS[arm]: _interval(found[arm], "mae") for arm in found}
-                row |= {f"Verdict, {arm}": _verdict(found[arm]) for arm in (REAL, SYNTHETIC)}
+                row |= {"By": whose} | {ARM_LABELS[arm]: _judged(found[arm]) for arm in found}
+                row["Calibrated"] = _judged(calibrated.iloc[0]) if len(calibrated) else DASH
                 rows.append(row)
     return pd.DataFrame(rows)
 
@@ -283,10 +284,12 @@ def _interval(row: pd.Series, name: str, low: str | None = None, high: str | Non
     return interval_text(value, (low, high))
 
 
-def _verdict(row: pd.Series) -> str:
-    """By the interval of the row's MAE; where too few people could be measured for one, there is no evidence."""
+def _judged(row: pd.Series) -> str:
+    """A row's MAE with its interval, and the verdict by that; where too few people could be measured for an interval,
+    there is not enough evidence."""
     low, high = row["mae_low"], row["mae_high"]
-    return NOT_ENOUGH_EVIDENCE if pd.isna(low) or pd.isna(high) else interval_verdict(low, high)
+    open_ = pd.isna(low) or pd.isna(high)
+    return f"{_interval(row, 'mae')} **{NOT_ENOUGH_EVIDENCE if open_ else interval_verdict(low, high)}**"
 
 
 def _p(value: float) -> str:
