@@ -32,6 +32,7 @@ from vctlib.networks.inference import (
     encode_body,
     inference,
     post_process,
+    with_amounts,
 )
 from vctlib.networks.schedule import guided, make_schedule
 
@@ -102,7 +103,10 @@ class Generator:
         (x, y, z); None where labels are not modelled. Latents are `sampled`, or encoded."""
         z_image, z_labels = self.diffusion.split(latents)
         hu = decode_image(self.image, z_image, where, self.profile)
-        labels = None if z_labels is None else decode_labels(self.segmentation, z_labels, where, self.profile)
+        labels = None
+        if z_labels is not None:
+            labels = decode_labels(self.segmentation, z_labels, where, self.profile)
+            hu = with_amounts(hu, labels, where, self.profile)
         if self.post_processor is not None:
             hu = post_process(self.post_processor, hu, labels, self.profile, sampled=sampled)
         return hu, labels

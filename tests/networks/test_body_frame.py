@@ -31,7 +31,7 @@ def body(low: int = 10, high: int = 45, shift: tuple[int, int] = (0, 0), wide: f
     radius = np.hypot(x - x0, y - y0)
     along = np.minimum(z - low + 4, high + 4 - z)
     hu = -1000 + 1050 / (1 + np.exp(radius - wide)) / (1 + np.exp(-2.0 * along))
-    labels = np.where((hu > -500), NUMBER["liver"], 0)
+    labels = np.where((hu > -500) & (radius < 0.7 * wide), NUMBER["liver"], 0)
     labels[x0 : x0 + 2, y0 : y0 + 2, (low + high) // 2 : high + 1] = NUMBER["bone"]
     labels[x0 + 3 : x0 + 5, y0 : y0 + 2, low : (low + high) // 2] = NUMBER["appendicular_bones"]
     return hu.astype(np.float32), labels.astype(np.uint8)
@@ -50,7 +50,14 @@ def test_a_placement_is_what_one_measures_by_hand(profile):
     assert found.length == pytest.approx(30 * 12)
     assert found.girth == pytest.approx((10 * 10 * 45 * 960 / 360) ** 0.5)  # voxels of 960 mm^3
     # centroid of the axial bone alone, and the lower edge of the lowest bone, from the grid's middle
-    assert found[2:] == pytest.approx(((12.5 - 13.5) * 10, (8 - 11.5) * 8, (10.5 - 29.5) * 12))
+    assert found[2:5] == pytest.approx(((12.5 - 13.5) * 10, (8 - 11.5) * 8, (10.5 - 29.5) * 12))
+    assert (found.fat, found.bone) == (0.0, 40.0)
+
+
+def test_an_image_in_another_unit_is_refused(profile):
+    hu, labels = body()
+    with pytest.raises(InputError, match="Hounsfield"):
+        placement(profile, hu * 100, labels)
 
 
 @pytest.mark.parametrize(("low", "high"), [(10, 45), (6, 50), (14, 40)])
@@ -71,7 +78,7 @@ def test_the_axial_skeleton_lies_amid_every_slice(profile, shift):
 
 def test_who_is_longer_and_wider_has_wider_voxels(profile):
     """Twice the mean in length and girth: voxels twice as wide, so half as many across."""
-    where = Placement(2 * CONFIG.mean_length_mm, 2 * CONFIG.mean_girth_mm, 0.0, -CONFIG.y_mm, 0.0)
+    where = Placement(2 * CONFIG.mean_length_mm, 2 * CONFIG.mean_girth_mm, 0.0, -CONFIG.y_mm, 0.0, 0.0, 0.0)
     hu = np.full(GRID, -1000.0, np.float32)
     hu[4:24, 2:22] = 0.0
     middle = BodyFrame(profile, where).into(hu)[:, :, 20] > -500
@@ -122,7 +129,7 @@ def test_outside_is_air_and_background_even_of_a_body_that_the_grid_cuts(profile
 
 
 def test_beyond_the_frame_there_is_what_its_corner_shows(profile):
-    frame = BodyFrame(profile, Placement(24 * 12.0, 130.0, 0.0, 0.0, -150.0))  # a child's frame ends within the grid
+    frame = BodyFrame(profile, Placement(24 * 12.0, 130.0, 0.0, 0.0, -150.0, 0.0, 0.0))  # a child's frame ends within the grid
     beyond = torch.from_numpy((frame._back[2] <= -0.5) | (frame._back[2] >= GRID[2] - 0.5))
     logits = torch.zeros(1, 2, *GRID)
     logits[0, 1] = 5.0  # up to the first and the last slice, but for a corner

@@ -7,33 +7,40 @@ from tests.networks.people import NAN
 from vctlib.networks.body_frame import Placement
 from vctlib.networks.components import PlacementModel
 
-SPREAD = torch.tensor(  # Cholesky factor of what attributes leave: of log length, log girth, then mm
+SPREAD = torch.tensor(  # Cholesky factor of what attributes leave: of log length, log girth, mm, percent and HU
     [
-        [0.02, 0.0, 0.0, 0.0, 0.0],
-        [-0.01, 0.03, 0.0, 0.0, 0.0],
-        [0.0, 0.0, 4.0, 0.0, 0.0],
-        [0.0, 2.0, 0.0, 6.0, 0.0],
-        [-8.0, 0.0, 0.0, 0.0, 5.0],
+        [0.02, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [-0.01, 0.03, 0.0, 0.0, 0.0, 0.0, 0.0],
+        [0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 0.0],
+        [0.0, 2.0, 0.0, 6.0, 0.0, 0.0, 0.0],
+        [-8.0, 0.0, 0.0, 0.0, 5.0, 0.0, 0.0],
+        [0.0, 4.0, 0.0, 0.0, 0.0, 3.0, 0.0],
+        [0.0, 0.0, 0.0, 0.0, 0.0, -12.0, 40.0],
     ]
 )
+SCALE = (SPREAD @ SPREAD.T).diag().sqrt()
+COUNT = len(Placement._fields)
 
 
 def law(attributes: torch.Tensor) -> torch.Tensor:
-    """Mean of log length, log girth (mm) and of x, y, z (mm): people are as long as they are tall, and so on."""
+    """Mean of log length, log girth (mm), of x, y, z (mm), fat (%) and bone (HU): people are as long as they are tall,
+    and so on."""
     sex, _, height, weight = attributes.double().T
     length = 7.4 + (height - 170) / 170
     girth = 5.4 + (weight - 80) / 160 - 0.3 * (height - 170) / 170 + 0.02 * sex
     y = 10 + (weight - 80) / 4
     z = -860 - (height - 170) * 5
-    return torch.stack([length, girth, torch.zeros_like(y), y, z], 1)
+    fat = 45 + (weight - 80) / 2 - (height - 170) / 2 - 12 * sex
+    bone = 450 + 20 * sex
+    return torch.stack([length, girth, torch.zeros_like(y), y, z, fat, bone], 1)
 
 
 def population(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Placements (n, 5) and attributes (n, 4)."""
+    """Placements (n, 7) and attributes (n, 4)."""
     middle, deviation = torch.tensor([0.0, 50.0, 170.0, 80.0]), torch.tensor([0.0, 18.0, 8.0, 15.0])
     attributes = middle + deviation * torch.randn(n, 4).clamp(-2, 2)
     attributes[:, 0] = torch.arange(n) % 2
-    rows = law(attributes).float() + torch.randn(n, 5) @ SPREAD.T
+    rows = law(attributes).float() + torch.randn(n, COUNT) @ SPREAD.T
     return torch.cat([rows[:, :2].exp(), rows[:, 2:]], 1), attributes
 
 
@@ -54,23 +61,23 @@ SOMEBODY = torch.tensor([[0.0, 60.0, 158.0, 95.0], [1.0, 30.0, 184.0, 72.0], [1.
 
 
 def test_without_noise_it_is_the_mean_of_such_people(model):
-    found = rows_of(model(SOMEBODY, torch.zeros(3, 5)))
-    allowed = torch.tensor([0.004, 0.006, 0.8, 1.2, 2.0]).expand(3, -1)
+    found = rows_of(model(SOMEBODY, torch.zeros(3, COUNT)))
+    allowed = torch.tensor([0.004, 0.006, 0.8, 1.2, 2.0, 1.0, 8.0]).expand(3, -1)
     assert ((found - law(SOMEBODY).float()).abs() < allowed).all()
-    placement = model(SOMEBODY[:1], torch.zeros(1, 5))[0]
+    placement = model(SOMEBODY[:1], torch.zeros(1, COUNT))[0]
     assert isinstance(placement, Placement) and 1400 < placement.length < 1700 and 200 < placement.girth < 300
 
 
 def test_noise_has_the_covariance_that_attributes_leave(model):
-    drawn = rows_of(model(SOMEBODY[:1].expand(4000, -1), torch.randn(4000, 5)))
-    scale = torch.tensor([0.02, 0.03, 4.0, 6.0, 9.0])
-    torch.testing.assert_close((drawn / scale).T.cov(), (SPREAD @ SPREAD.T) / scale / scale[:, None], atol=0.12, rtol=0)
+    drawn = rows_of(model(SOMEBODY[:1].expand(4000, -1), torch.randn(4000, COUNT)))
+    wanted = (SPREAD @ SPREAD.T) / SCALE / SCALE[:, None]
+    torch.testing.assert_close((drawn / SCALE).T.cov(), wanted, atol=0.12, rtol=0)
 
 
 def test_of_whom_nothing_is_known_everybody_is_drawn(model):
     """Mean and covariance of the whole population, not of people of one height and weight."""
     everybody = rows_of([Placement(*row) for row in population(4000)[0].tolist()])
-    drawn = rows_of(model(torch.full((4000, 4), NAN), torch.randn(4000, 5)))
+    drawn = rows_of(model(torch.full((4000, 4), NAN), torch.randn(4000, COUNT)))
     scale = everybody.std(0)
     torch.testing.assert_close(drawn.mean(0) / scale, everybody.mean(0) / scale, atol=0.1, rtol=0)
     torch.testing.assert_close((drawn / scale).T.cov(), (everybody / scale).T.cov(), atol=0.12, rtol=0)
@@ -80,7 +87,7 @@ def test_what_is_known_takes_spread_away(model):
     def spread(*known: int) -> torch.Tensor:
         attributes = torch.full((1, 4), NAN)
         attributes[0, list(known)] = SOMEBODY[2, list(known)]
-        return rows_of(model(attributes.expand(2000, -1), torch.randn(2000, 5))).std(0)
+        return rows_of(model(attributes.expand(2000, -1), torch.randn(2000, COUNT))).std(0)
 
     nothing, height, weight = spread(), spread(2), spread(3)
     assert height[0] < 0.6 * nothing[0] and weight[0] > 0.9 * nothing[0]  # of length only the height tells
@@ -88,7 +95,7 @@ def test_what_is_known_takes_spread_away(model):
 
 
 def test_the_same_noise_gives_the_same_placement_in_any_company(model):
-    noise = torch.randn(3, 5, dtype=torch.float64)
+    noise = torch.randn(3, COUNT, dtype=torch.float64)
     together = model(SOMEBODY, noise)
     assert together == model(SOMEBODY, noise)
     alone = [model(SOMEBODY[i : i + 1], noise[i : i + 1])[0] for i in range(3)]
@@ -99,21 +106,21 @@ def test_the_same_noise_gives_the_same_placement_in_any_company(model):
 def test_beyond_who_was_seen_nobody_grows(model):
     """A height of three metres is a slip of the pen; the longest body is that of the tallest person seen."""
     slip = torch.tensor([[1.0, 50.0, 300.0, 80.0]])
-    assert model(slip, torch.zeros(1, 5))[0].length < 1900
+    assert model(slip, torch.zeros(1, COUNT))[0].length < 1900
 
 
 def test_a_few_people_and_the_same_place_for_all_are_no_obstacle():
     few = PlacementModel("categories")
     placements, attributes = population(4)
     few.fit(placements, attributes)
-    assert torch.tensor(few(SOMEBODY, torch.randn(3, 5))).isfinite().all()
-    few.fit(torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0]]).expand(4, -1), attributes)  # without a frame in the profile
-    found = torch.tensor(few(SOMEBODY, torch.randn(3, 5)))
-    torch.testing.assert_close(found, torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0]] * 3), atol=1e-3, rtol=0)
+    assert torch.tensor(few(SOMEBODY, torch.randn(3, COUNT))).isfinite().all()
+    few.fit(torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]]).expand(4, -1), attributes)  # without a frame in the profile
+    found = torch.tensor(few(SOMEBODY, torch.randn(3, COUNT)))
+    torch.testing.assert_close(found, torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]] * 3), atol=1e-3, rtol=0)
 
 
 def test_restored_from_its_state_it_is_the_same(model):
     other = PlacementModel("values")
     other.load_state_dict(model.state_dict())
-    noise = torch.randn(3, 5)
+    noise = torch.randn(3, COUNT)
     assert other(SOMEBODY, noise) == model(SOMEBODY, noise)

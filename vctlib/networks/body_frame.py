@@ -3,7 +3,8 @@
 Bodies of one grid differ most by their size: two heads lie 20 cm apart. In the frame, the lowest and the highest bone
 of everybody lie on the same two slices, the centroid of the axial skeleton in the same column, and the width of voxels
 follows the body.
-What the networks learn of bodies they learn there; the five numbers that lead back, a `Placement`, are learned beside.
+What the networks learn of bodies they learn there; the five numbers that lead back are learned beside, in a `Placement`,
+and with them two that a sum of bodies loses.
 """
 
 from collections.abc import Sequence
@@ -14,44 +15,49 @@ import torch
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
-from vctlib.anatomy import PAPER16
 from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.measure.mask import BODY_THRESHOLD_HU
 from vctlib.network_config import BodyFrameConfig
+from vctlib.networks.amounts import BONES, bone_hu, fat_share
 
-_BONES = tuple(number for number, name in PAPER16.items() if name in ("bone", "appendicular_bones"))
-_AXIAL_BONE = _BONES[0]
+_AXIAL_BONE = BONES[0]
 _MARGIN = 8  # voxels that an edge is continued by for the spline
 
 
 class Placement(NamedTuple):
-    """Size of a body and its place, in mm from the middle of the cohort's grid along its axes."""
+    """Size of a body, its place in mm from the middle of the cohort's grid along its axes, and its `amounts`."""
 
     length: float  # from the lowest to the highest bone
     girth: float  # root of the body's volume over its length
     x: float  # of the axial skeleton's centroid
     y: float
     z: float  # of the lowest bone
+    fat: float  # of its soft tissue, in percent
+    bone: float  # its bones' mean, in HU
 
 
 def placement(profile: Profile, hu: np.ndarray, labels: np.ndarray) -> Placement:
     """Of a CT in HU and its label map in numbers of `PAPER16`, both (x, y, z) on the grid of the profile's cohort.
 
-    Without a frame in the profile, the same for everybody. Raises InputError where there is no axial bone.
+    Without a frame in the profile, the same for everybody. Raises InputError where there is no axial bone, or nothing
+    but what is labelled.
     """
     if profile.body_frame is None:
-        return Placement(1.0, 1.0, 0.0, 0.0, 0.0)
+        return Placement(1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     if not (labels == _AXIAL_BONE).any():
         raise InputError("the label map holds no axial bone, by which bodies are aligned")
-    slices = np.flatnonzero(np.isin(labels, _BONES).any((0, 1)))
+    slices = np.flatnonzero(np.isin(labels, BONES).any((0, 1)))
     spacing, middle = np.array(profile.cohort.spacing_mm), (np.array(hu.shape) - 1) / 2
     lowest, highest = slices[0], slices[-1]
     length = (highest - lowest + 1) * spacing[2]
     volume = np.count_nonzero(hu > BODY_THRESHOLD_HU) * spacing.prod()
     columns = np.argwhere(labels == _AXIAL_BONE)[:, :2].mean(0)
     where = (np.append(columns, lowest - 0.5) - middle) * spacing
-    return Placement(float(length), float(np.sqrt(volume / length)), *map(float, where))
+    amounts = fat_share(hu, labels), bone_hu(hu, labels)
+    if np.isnan(amounts[0]):
+        raise InputError("beside what is labelled the image holds neither fat nor muscle; is it in Hounsfield units?")
+    return Placement(float(length), float(np.sqrt(volume / length)), *map(float, where), *amounts)
 
 
 class BodyFrame:
@@ -94,7 +100,7 @@ def _axes(config: BodyFrameConfig, grid: Sequence[int], spacing_mm: Sequence[flo
     wide = np.sqrt(where.length / config.mean_length_mm * where.girth / config.mean_girth_mm)
     steps = np.array([wide, wide, where.length / spacing[2] / config.length_voxels])
     anchor = np.array([middle[0], middle[1] + config.y_mm / spacing[1], config.lowest_voxel - 0.5])
-    return steps, np.array(where[2:]) / spacing + middle - steps * anchor
+    return steps, np.array(where[2:5]) / spacing + middle - steps * anchor
 
 
 def _spline(size: int, positions: np.ndarray, order: int) -> np.ndarray:

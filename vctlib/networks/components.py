@@ -33,7 +33,7 @@ class JointLatentDiffusion(nn.Module):
     """The denoiser of joint latents, with the statistics that bring latents to its scale and back.
 
     Where the profile has no `joint_labels`, only the image's part of joint latents is modelled. `placements` tells how
-    large a body of some attributes is and where it lies.
+    large a body of some attributes is, where it lies, how fat it is and how dense its bones.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -53,7 +53,7 @@ class JointLatentDiffusion(nn.Module):
 
     def fit_statistics(self, latents: Tensor, placements: Tensor, attributes: Tensor) -> None:
         """Learn mean and scale of training latents (n, channel, x, y, z), those that are modelled, and of placements
-        (n, 5) of people of these attributes (n, 4)."""
+        (n, 7) of people of these attributes (n, 4)."""
         self.placements.fit(placements, attributes)
         self.statistics.fit(latents, attributes)
         prior = self.denoiser.prior
@@ -75,7 +75,7 @@ class JointLatentDiffusion(nn.Module):
 
 
 class PlacementModel(nn.Module):
-    """Placements (n, 5) given attributes: Gaussian about a ridge regression; size and girth on a logarithmic scale.
+    """Placements (n, 7) given attributes: Gaussian about a ridge regression; size and girth on a logarithmic scale.
 
     Of whom less is known, more spread is drawn: what the untold attributes would have explained is part of it.
     """
@@ -90,7 +90,7 @@ class PlacementModel(nn.Module):
 
     @torch.no_grad()
     def fit(self, placements: Tensor, attributes: Tensor) -> None:
-        """Placements (n, 5) and attributes (n, 4) of training people."""
+        """Placements (n, 7) and attributes (n, 4) of training people."""
         rows = _logarithmic(placements.double()).float()
         self.mean.copy_(rows.mean(0))
         effects, left = self.regression.prepare(attributes)(rows - self.mean)
@@ -104,7 +104,7 @@ class PlacementModel(nn.Module):
             spread.copy_(torch.linalg.cholesky(covariance + 1e-9 * torch.eye(len(covariance))))
 
     def forward(self, attributes: Tensor, noise: Tensor) -> list[Placement]:
-        """Attributes (batch, 4) and standard normal numbers (batch, 5) -> a placement each."""
+        """Attributes (batch, 4) and standard normal numbers (batch, 7) -> a placement each."""
         return [self._place(*person) for person in zip(attributes.split(1), noise.split(1), strict=True)]
 
     def _place(self, attributes: Tensor, noise: Tensor) -> Placement:

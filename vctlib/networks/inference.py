@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vctlib.anatomy import PAPER16
 from vctlib.config import Profile
 from vctlib.intensity import NETWORK_HU, compand, denormalise_hu, expand, normalise_hu
+from vctlib.networks.amounts import with_bone_hu, with_fat_share
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
 from vctlib.networks.precision import resolve_precision
 from vctlib.networks.sliding_window import decode_volume, encode_volume, slide
@@ -85,6 +86,14 @@ def decode_labels(segmentation: nn.Module, z: Tensor, where: Placement, profile:
         logits = decode_volume(segmentation, z, window.image_patch, window.overlap)
     logits = BodyFrame(profile, where).out_of(logits.float(), order=1)
     return without_stray_parts(_likeliest(logits), logits[0])
+
+
+def with_amounts(hu: np.ndarray, labels: np.ndarray, where: Placement, profile: Profile) -> np.ndarray:
+    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT, as fat and as dense of bone as its
+    placement says. Where the profile has no frame, nothing is said."""
+    if profile.body_frame is None:
+        return hu
+    return with_bone_hu(with_fat_share(hu, labels, where.fat), labels, where.bone)
 
 
 def encode_image(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> Tensor:

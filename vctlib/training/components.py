@@ -16,7 +16,7 @@ from vctlib.anatomy import MEASURE, PAPER16, reduce_labels
 from vctlib.attributes import Attributes
 from vctlib.files import sha256
 from vctlib.networks.block_stage import BlockStage
-from vctlib.networks.body_frame import placement
+from vctlib.networks.body_frame import Placement, placement
 from vctlib.networks.components import build
 from vctlib.networks.inference import (
     device,
@@ -143,7 +143,7 @@ class JointLatents(NamedTuple):
     """What the latent diffusion learns from n people."""
 
     latents: Tensor  # of image and label map (n, channel, x, y, z)
-    placements: Tensor  # (n, 5)
+    placements: Tensor  # (n, 7)
     attributes: Tensor  # (n, 4)
 
     def first(self, count: int) -> "JointLatents":
@@ -172,7 +172,7 @@ def joint_latents(run: TrainingRun) -> JointLatents:
     key += " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
     cache = run.folder / "cache"
     encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
-    placed = cached_array(cache / "placements.npy", key, where, len(people), "placing people")
+    placed = cached_array(cache / "placements.npy", key + str(Placement._fields), where, len(people), "placing people")
     attributes = [Attributes.from_row(row).values() for cohort in cohorts for _, row in cohort.table.iterrows()]
     return JointLatents(*(torch.from_numpy(np.array(part)) for part in (encoded, placed)), torch.tensor(attributes))
 
@@ -215,7 +215,7 @@ def train_segmenter(run: TrainingRun) -> dict:
     config, arrays = run.profile.segmenter, run.arrays(MEASURE)
     torch.manual_seed(run.seed)
     network = build("segmenter", run.profile).to(device())
-    objective = objectives.SegmenterObjective(network, arrays, config.optimization.patch)
+    objective = objectives.SegmenterObjective(network, arrays, config)
     summary = run.fit("segmenter", objective, config.optimization, config.model_dump(mode="json"))
     return run.release("segmenter", network, {"segmenter": summary})
 

@@ -16,8 +16,16 @@ import torch
 from vctlib.attributes import Attributes
 from vctlib.errors import InputError
 from vctlib.files import sha256
-from vctlib.networks.body_frame import placement
-from vctlib.networks.inference import decode_image, decode_labels, device, encode_body, inference, reconstruct_volume
+from vctlib.networks.body_frame import Placement, placement
+from vctlib.networks.inference import (
+    decode_image,
+    decode_labels,
+    device,
+    encode_body,
+    inference,
+    reconstruct_volume,
+    with_amounts,
+)
 from vctlib.networks.schedule import guided, make_schedule
 from vctlib.training.arrays import BodyArrays, cached_array
 from vctlib.training.run import TrainingRun
@@ -45,7 +53,7 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
     frame = run.profile.body_frame
     key = " ".join([*(sha256(run.source(part)) for part in parts), *arrays.subjects])
     key += f" {frame and frame.model_dump_json()} {config.noise_shares} {config.blur} {run.profile.synthesis.steps}"
-    key += f" {run.seed}"
+    key += f" {run.seed} {Placement._fields}"
     cache = run.folder / "cache"
 
     def cached(name: str, make, label: str) -> np.ndarray:
@@ -69,16 +77,20 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
         of_image, own = z[:, : image.latent_channels], z[:, image.latent_channels :]
         return of_image, torch.cat([own, of_image], dim=1) if segmentation.reads_image else own
 
-    def decoded(index: int) -> np.ndarray:
-        return _rounded(decode_image(image, split(index)[0], where(index), run.profile))
-
     def labels(index: int) -> np.ndarray:
         return decode_labels(segmentation, split(index)[1], where(index), run.profile)
+
+    joint = run.profile.latent_diffusion.joint_labels
+    maps = cached("decoded_labels", labels, "decoding labels") if joint else None
+
+    def decoded(index: int) -> np.ndarray:
+        hu = decode_image(image, split(index)[0], where(index), run.profile)
+        return _rounded(hu if maps is None else with_amounts(hu, maps[index], where(index), run.profile))
 
     images = cached("decoded", decoded, "decoding CT")
     return DecodedPeople(
         images,
-        cached("decoded_labels", labels, "decoding labels") if config.reads_labels else None,
+        maps if config.reads_labels else None,
         np.array([_like_sample(index) for index in range(count)]) if config.told_sampled else None,
     )
 
