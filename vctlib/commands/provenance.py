@@ -21,6 +21,9 @@ from vctlib.files import REPOSITORY, sha256
 
 LIST_OF_FILES = "results_files"  # the page that `result-files` stands on
 SHORT_COMMIT, SHORT_HASH = 7, 12  # digits shown
+TRAINERS = ("03", "04", "05", "06", "07")  # the steps whose weights the steps from 08 on read
+UNREAD = {"11": "03 04 05 06", "13": "04 05 06", "14": "03 04 05 06 07", "15": "03 04 05 06 07", "17": "07", "18": "07"}
+UNREAD |= {"19": "04 05 06", "20": "07", "28": "04 05 06"}  # all but these, as notebooks/Snakefile has it
 TRAINING = "seconds"  # the metric of a step that trains: over all networks and all the pieces of an interrupted run
 
 
@@ -59,6 +62,16 @@ def means_nothing(result: results.Result) -> bool:
         return False
 
 
+def since_replaced(file: Path, result: results.Result) -> list[str]:
+    """Numbers of the steps that have trained again since this result was made, as the result files beside it say."""
+    number = file.name[:2]
+    if number < "08":
+        return []
+    read = (trainer for trainer in TRAINERS if trainer not in UNREAD.get(number, ""))
+    trained = (path for trainer in read for path in sorted(file.parent.glob(f"{trainer}_*.json")))
+    return [path.name[:2] for path in trained if results.read(path).created > result.created]
+
+
 def provenance_line(env: BuildEnvironment, path: str, result: results.Result, *, notebook: bool = True) -> nodes.Node:
     """One line on a result file, given its path below the book; with `notebook`, the link to the notebook before it."""
     first = "profile" if notebook else "Profile"
@@ -74,6 +87,8 @@ def provenance_line(env: BuildEnvironment, path: str, result: results.Result, *,
     if result.wall_seconds is not None:
         facts.append(nodes.Text(f"last run took {duration(result.wall_seconds)}"))
     facts.append(page_link(env, LIST_OF_FILES, "all result files"))
+    if replaced := since_replaced(Path(env.srcdir) / path, result):
+        facts.append(nodes.strong(text=f"older than the released weights of step {' and '.join(replaced)}"))
     if means_nothing(result):
         facts.append(nodes.strong(text="these numbers mean nothing: the profile only tests the machinery"))
     line = nodes.paragraph(classes=["provenance"])
