@@ -113,11 +113,24 @@ def test_a_line_warns_where_the_profile_only_tests(pages):
 
 def test_a_line_names_the_weights_that_are_younger(tmp_path):
     files = {"06_train_post_processor": "2026-11-20", "07_train_segmenter": "2026-11-22", "12_run_trial": "2026-11-21"}
-    files |= {"13_read_real_ct": "2026-11-23", "18_time_peers": "2026-11-21", "14_check_population": "2026-11-01", "02_measure": "2026-11-01"}
+    files |= {
+        "13_read_real_ct": "2026-11-23",
+        "18_time_peers": "2026-11-21",
+        "14_check_population": "2026-11-01",
+        "02_measure": "2026-11-01",
+    }
     for name, day in files.items():
         (tmp_path / f"{name}.json").write_text(result_file("laptop", created=f"{day}T06:00:00+00:00"))
     found = {p.name[:2]: since_replaced(p, results.read(p)) for p in tmp_path.glob("*.json")}
-    assert found == {"02": [], "06": [], "07": [], "12": ["07"], "13": [], "14": [], "18": []}  # these two read none of 07
+    assert found == {
+        "02": [],
+        "06": [],
+        "07": [],
+        "12": ["07"],
+        "13": [],
+        "14": [],
+        "18": [],
+    }  # these two read none of 07
 
 
 def test_a_broken_result_file_stops_the_book(tmp_path):

@@ -129,7 +129,9 @@ def test_outside_is_air_and_background_even_of_a_body_that_the_grid_cuts(profile
 
 
 def test_beyond_the_frame_there_is_what_its_corner_shows(profile):
-    frame = BodyFrame(profile, Placement(24 * 12.0, 130.0, 0.0, 0.0, -150.0, 0.0, 0.0))  # a child's frame ends within the grid
+    frame = BodyFrame(
+        profile, Placement(24 * 12.0, 130.0, 0.0, 0.0, -150.0, 0.0, 0.0)
+    )  # a child's frame ends within the grid
     beyond = torch.from_numpy((frame._back[2] <= -0.5) | (frame._back[2] >= GRID[2] - 0.5))
     logits = torch.zeros(1, 2, *GRID)
     logits[0, 1] = 5.0  # up to the first and the last slice, but for a corner

@@ -114,7 +114,9 @@ def test_a_few_people_and_the_same_place_for_all_are_no_obstacle():
     placements, attributes = population(4)
     few.fit(placements, attributes)
     assert torch.tensor(few(SOMEBODY, torch.randn(3, COUNT))).isfinite().all()
-    few.fit(torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]]).expand(4, -1), attributes)  # without a frame in the profile
+    few.fit(
+        torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]]).expand(4, -1), attributes
+    )  # without a frame in the profile
     found = torch.tensor(few(SOMEBODY, torch.randn(3, COUNT)))
     torch.testing.assert_close(found, torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]] * 3), atol=1e-3, rtol=0)
 

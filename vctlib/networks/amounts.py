@@ -1,8 +1,8 @@
 """How much of a body is fat and how dense its bones are: told of a body beside its latents, and kept by its image.
 
-Synthetic bodies are sums of whole bodies. Where the border between fat and muscle lies is averaged away in them, so that
-their shares of fat differ by little more than half of what people's do, and their skeletons' intensities by half. Both
-are one number of a body, as its height is, and no network need learn to keep them.
+Synthetic bodies are sums of whole bodies. Where the border between fat and muscle lies is averaged away in them, so
+that their shares of fat differ by little more than half of what people's do, and their skeletons' intensities by half.
+Both are one number of a body, as its height is, and no network need learn to keep them.
 """
 
 import numpy as np

@@ -3,8 +3,8 @@
 Bodies of one grid differ most by their size: two heads lie 20 cm apart. In the frame, the lowest and the highest bone
 of everybody lie on the same two slices, the centroid of the axial skeleton in the same column, and the width of voxels
 follows the body.
-What the networks learn of bodies they learn there; the five numbers that lead back are learned beside, in a `Placement`,
-and with them two that a sum of bodies loses.
+What the networks learn of bodies they learn there; the five numbers that lead back are learned beside, in a
+`Placement`, and with them two that a sum of bodies loses.
 """
 
 from collections.abc import Sequence
