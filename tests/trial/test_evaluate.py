@@ -152,6 +152,16 @@ def test_degradation_is_the_difference_of_the_two_populations(table, predictions
     assert "real_weighted" not in gaps.index
 
 
+def test_degradation_of_an_arm_with_one_patient_left_has_no_interval(predictions, protocol, split):
+    tables = error_tables(predictions, protocol, split)
+    left = tables["OOD", "synthetic"]
+    tables["OOD", "synthetic"] = left[left["subject_id"] == left["subject_id"].iloc[0]]
+    gaps = degradation(tables, protocol).set_index("arm")
+    expected = tables["OOD", "synthetic"]["error"].abs().mean() - tables["ID", "synthetic"]["error"].abs().mean()
+    assert gaps.loc["synthetic", "degradation"] == pytest.approx(expected)
+    assert gaps.loc["synthetic", ["low", "high"]].isna().all() and gaps.loc["real", "low"] > 0
+
+
 def test_protocols_column_names_are_used(predictions, table, split):
     renamed = predictions.rename(columns={"truth": "fat_true", "prediction": "fat_model"})
     protocol = Protocol(

@@ -226,11 +226,18 @@ def table_of_arms(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
 
 
 def degradation(tables: ErrorTables, protocol: Protocol) -> pd.DataFrame:
-    """MAE on OOD less MAE on ID for every arm, with its interval; columns arm, degradation, low, high (points)."""
+    """MAE on OOD less MAE on ID for every arm, with its interval; columns arm, degradation, low, high (points).
+
+    An arm of which culling has left one patient has no interval (NaN).
+    """
     rows = []
     for arm in _ORDER:
         if (ID, arm) in tables and (OOD, arm) in tables:
             shifted, usual = tables[OOD, arm], tables[ID, arm]
+            if min(shifted["subject_id"].nunique(), usual["subject_id"].nunique()) < 2:
+                found = value_of(shifted, protocol) - value_of(usual, protocol)
+                rows.append({"arm": arm, "degradation": found, "low": np.nan, "high": np.nan})
+                continue
             gap = bootstrap_difference(
                 shifted["error"], shifted["subject_id"], usual["error"], usual["subject_id"],
                 **protocol.bootstrap(),
