@@ -28,6 +28,7 @@ ORIGINS = {
         "1.5": "profile: weight of dense voxels in the multi-window loss, and of soft ones when companded",
     },
     "latent_diffusion": {"1.9": "profile: noise_location", "0.2": "profile: share of dropped attributes"},
+    "segmenter": {"0.8": "profile: blur"},
     "post_processor": {
         "0.7": "profile: half of `blur`, rounded",
         "2.0": "profile: one and a half times `blur`, rounded",

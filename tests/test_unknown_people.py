@@ -45,8 +45,9 @@ def test_draws_differ_in_placement_and_repeat_themselves(generator):
     assert sample(generator, [SOMEBODY], draws=(2,))[1] == placements[2:]
 
 
-def test_where_a_body_lies_is_decided_by_its_placement(generator):
+def test_where_a_body_lies_is_decided_by_its_placement(generator, monkeypatch):
     """The same latents, placed two voxels higher: the same body, two voxels higher."""
+    monkeypatch.setattr("vctlib.synthesis.with_amounts", lambda hu, *_: hu)  # untrained, it fills the grid
     latents, (where, *_) = sample(generator, [SOMEBODY])
     spacing = generator.profile.cohort.spacing_mm[2]
     parts = Generator(generator.image, generator.segmentation, generator.diffusion, None, generator.profile, "")
