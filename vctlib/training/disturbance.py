@@ -15,9 +15,11 @@ _MOTTLE_VOXELS = (1.0, 3.0)  # least and largest standard deviation of the filte
 
 
 def disturbed(hu: np.ndarray, config: SegmenterConfig, rng: np.random.Generator) -> np.ndarray:
-    """A CT (x, y, z) in HU -> the network's scale, float32; every second one, at random, is disturbed by amounts between
-    0 and those of the profile: blurred as companded intensities, then a smooth error and a rough one, both in
-    proportion to the intensity above air."""
+    """A CT (x, y, z) in HU -> the network's scale, float32.
+
+    Every second one, at random, is disturbed by amounts between 0 and those of the profile: blurred as companded
+    intensities, then a smooth error and a rough one are added, both in proportion to the intensity above air.
+    """
     chosen = rng.random() < _DISTURBED
     blur, mottle, noise = rng.uniform(0.0, (config.blur, config.mottle_hu, config.noise_hu))
     width = rng.uniform(*_MOTTLE_VOXELS)
