@@ -166,7 +166,7 @@ class UNetConfig(Strict):
 
 
 class SegmenterConfig(UNetConfig):
-    """It learns from CTs that are disturbed, each by amounts between none and these, and reads them as they are."""
+    """Every second CT that it learns from is disturbed, by amounts between none and these."""
 
     voxel_features: PositiveInt = 4
     blur: Weight = 0.0  # standard deviation in voxels

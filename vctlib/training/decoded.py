@@ -80,8 +80,8 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
     def labels(index: int) -> np.ndarray:
         return decode_labels(segmentation, split(index)[1], where(index), run.profile)
 
-    joint = run.profile.latent_diffusion.joint_labels
-    maps = cached("decoded_labels", labels, "decoding labels") if joint else None
+    wanted = run.profile.latent_diffusion.joint_labels and (config.reads_labels or frame is not None)
+    maps = cached("decoded_labels", labels, "decoding labels") if wanted else None
 
     def decoded(index: int) -> np.ndarray:
         hu = decode_image(image, split(index)[0], where(index), run.profile)

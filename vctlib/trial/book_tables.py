@@ -288,8 +288,8 @@ def _judged(row: pd.Series) -> str:
     """A row's MAE with its interval, and the verdict by that; where too few people could be measured for an interval,
     there is not enough evidence."""
     low, high = row["mae_low"], row["mae_high"]
-    open_ = pd.isna(low) or pd.isna(high)
-    return f"{_interval(row, 'mae')} **{NOT_ENOUGH_EVIDENCE if open_ else interval_verdict(low, high)}**"
+    verdict = NOT_ENOUGH_EVIDENCE if pd.isna(low) or pd.isna(high) else interval_verdict(low, high)
+    return f"{_interval(row, 'mae')} **{verdict}**"
 
 
 def _p(value: float) -> str:
