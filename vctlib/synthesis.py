@@ -93,8 +93,10 @@ class Generator:
         generator = torch.Generator(device()).manual_seed(int(np.random.SeedSequence(seeds[0]).generate_state(1)[0]))
         with inference(self.profile.precision):
             clean = schedule.sample(predict, noise, config.steps, generator)
-        placements = self.diffusion.placements(condition, of_placements)
-        return self.diffusion.statistics.restore(clean.float(), condition), placements
+        clean = clean.float()
+        scores = self.diffusion.denoiser.prior.scores(clean)
+        placements = self.diffusion.placements(condition, scores, of_placements)
+        return self.diffusion.statistics.restore(clean, condition), placements
 
     def decode(
         self, latents: torch.Tensor, where: Placement, *, sampled: bool = True

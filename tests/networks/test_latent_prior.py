@@ -63,6 +63,16 @@ def test_scores_of_the_factors_are_found_where_there_is_little_noise():
     torch.testing.assert_close(found.view_as(clean), clean, atol=0.02, rtol=0.01)
 
 
+def test_scores_of_people_who_are_sums_of_the_factors():
+    """Exact where factors are orthogonal, as those of a fit are."""
+    prior = a_prior()
+    prior.factors.copy_(torch.linalg.qr(prior.factors.T)[0].T * torch.tensor([3.0, 2.0, 1.0])[:, None])
+    scores = torch.randn(7, 3)
+    x = (scores @ everywhere(prior)).view(7, 2, *GRID)
+    torch.testing.assert_close(prior.scores(x), scores)
+    assert LatentPrior(2, GRID, 0).scores(x).shape == (7, 0)
+
+
 def test_fit_finds_the_factors_and_the_variance_about_them():
     truth, fitted = a_prior(2), LatentPrior(2, GRID, 2)
     x = (torch.randn(4000, 2) @ everywhere(truth)).view(-1, 2, *GRID)

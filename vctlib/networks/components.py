@@ -4,7 +4,6 @@ A weights file is safetensors with the resolved profile and the training's summa
 restored without the profile that made it.
 """
 
-from math import isnan
 from pathlib import Path
 
 import torch
@@ -12,14 +11,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vctlib.anatomy import MEASURE, PAPER16
-from vctlib.attributes import ATTRIBUTES
 from vctlib.config import Profile
 from vctlib.errors import InputError
-from vctlib.networks.body_frame import Placement
-from vctlib.networks.conditions import AttributeRegression
 from vctlib.networks.latent_diffusion import LatentDiffusion
 from vctlib.networks.latent_statistics import LatentStandardiser
 from vctlib.networks.lesion_detector import LesionDetector
+from vctlib.networks.placement_model import PlacementModel
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.slice_regressor import SliceRegressor
 from vctlib.networks.stacked_autoencoder import StackedAutoencoder
@@ -27,13 +24,14 @@ from vctlib.networks.unet import PostProcessor, Segmenter
 from vctlib.networks.weights import load_weights, packed, save_weights, unpacked
 
 GENERATOR_COMPONENTS = ("image_autoencoder", "segmentation_autoencoder", "latent_diffusion", "post_processor")
+_PEOPLE_AT_ONCE = 64
 
 
 class JointLatentDiffusion(nn.Module):
     """The denoiser of joint latents, with the statistics that bring latents to its scale and back.
 
     Where the profile has no `joint_labels`, only the image's part of joint latents is modelled. `placements` tells how
-    large a body of some attributes is, where it lies, how fat it is and how dense its bones.
+    large a body of some attributes and latents is, where it lies, how fat it is and how dense its bones.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -48,18 +46,25 @@ class JointLatentDiffusion(nn.Module):
         self.statistics = LatentStandardiser(
             config.mean, sum(groups), grid, groups=groups, conditioning=config.conditioning
         )
-        self.placements = PlacementModel(config.conditioning)
+        self.placements = PlacementModel(config.conditioning, config.prior_factors)
         self.reads_image = getattr(profile.segmentation_autoencoder, "reads_image", False)
 
     def fit_statistics(self, latents: Tensor, placements: Tensor, attributes: Tensor) -> None:
         """Learn mean and scale of training latents (n, channel, x, y, z), those that are modelled, and of placements
         (n, 7) of people of these attributes (n, 4)."""
-        self.placements.fit(placements, attributes)
         self.statistics.fit(latents, attributes)
         prior = self.denoiser.prior
         with_factors = latents if len(prior.factors) else latents[:0]  # a copy of all latents only where it is needed
         standardised = self.statistics.standardise(with_factors, attributes[: len(with_factors)])
         prior.fit(standardised, self.statistics.residual_variance)
+        del standardised
+        self.placements.fit(placements, attributes, lambda told: self._scores(latents, told))
+
+    def _scores(self, latents: Tensor, attributes: Tensor) -> Tensor:
+        """The prior's scores (n, factor) of people's latents, where these attributes of them are told; a few people at
+        a time, as their standardised latents are as large as all latents."""
+        pairs = zip(latents.split(_PEOPLE_AT_ONCE), attributes.split(_PEOPLE_AT_ONCE), strict=True)
+        return torch.cat([self.denoiser.prior.scores(self.statistics.standardise(z, told)) for z, told in pairs])
 
     def modelled(self, latents: Tensor) -> Tensor:
         """Of joint latents (n, channel, x, y, z) those that are modelled."""
@@ -72,50 +77,6 @@ class JointLatentDiffusion(nn.Module):
             return latents[:, : self.image_channels], None
         image, labels = latents[:, : self.image_channels], latents[:, self.image_channels :]
         return image, torch.cat([labels, image], dim=1) if self.reads_image else labels
-
-
-class PlacementModel(nn.Module):
-    """Placements (n, 7) given attributes: Gaussian about a ridge regression; size and girth on a logarithmic scale.
-
-    Of whom less is known, more spread is drawn: what the untold attributes would have explained is part of it.
-    """
-
-    def __init__(self, conditioning: str):
-        super().__init__()
-        count = len(Placement._fields)
-        self.register_buffer("mean", torch.zeros(count))
-        # Cholesky factors of the residuals' covariance, for each combination of known attributes
-        self.register_buffer("spread", torch.zeros(2 ** len(ATTRIBUTES), count, count))
-        self.regression = AttributeRegression(conditioning, (count,))
-
-    @torch.no_grad()
-    def fit(self, placements: Tensor, attributes: Tensor) -> None:
-        """Placements (n, 7) and attributes (n, 4) of training people."""
-        rows = _logarithmic(placements.double()).float()
-        self.mean.copy_(rows.mean(0))
-        effects, left = self.regression.prepare(attributes)(rows - self.mean)
-        self.regression.effects.copy_(effects)
-        explained = self.regression(attributes)
-        for known, spread in enumerate(self.spread):
-            untold = torch.tensor([not known >> i & 1 for i in range(len(ATTRIBUTES))])
-            without = self.regression(attributes.masked_fill(untold, float("nan")))
-            missed = (left + explained - without).double()
-            covariance = missed.T @ missed / max(len(rows) - 1, 1)
-            spread.copy_(torch.linalg.cholesky(covariance + 1e-9 * torch.eye(len(covariance))))
-
-    def forward(self, attributes: Tensor, noise: Tensor) -> list[Placement]:
-        """Attributes (batch, 4) and standard normal numbers (batch, 7) -> a placement each."""
-        return [self._place(*person) for person in zip(attributes.split(1), noise.split(1), strict=True)]
-
-    def _place(self, attributes: Tensor, noise: Tensor) -> Placement:
-        """Of one person alone: the same sum in another company rounds otherwise, and a body moves with it."""
-        known = sum(1 << i for i, value in enumerate(attributes[0].tolist()) if not isnan(value))
-        row = (self.mean + self.regression(attributes) + noise.to(self.mean) @ self.spread[known].T)[0]
-        return Placement(*torch.cat([row[:2].exp(), row[2:]]).tolist())
-
-
-def _logarithmic(placements: Tensor) -> Tensor:
-    return torch.cat([placements[:, :2].log(), placements[:, 2:]], dim=1)
 
 
 def build(component: str, profile: Profile) -> nn.Module:

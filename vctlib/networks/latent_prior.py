@@ -66,6 +66,12 @@ class LatentPrior(nn.Module):
         left = self.variance.flatten() - self._spread_out(self.factors.square().sum(0))
         self.variance.copy_(left.view_as(self.variance).maximum(_LEAST_SHARE * self.variance))
 
+    def scores(self, x: torch.Tensor) -> torch.Tensor:
+        """How much of each factor there is in standardised latents (n, channel, x, y, z): (n, factor), about unit
+        Gaussian in training people and in what the prior draws."""
+        size = self.factors.square().sum(1).clamp_min(1e-12)
+        return x.float().flatten(1)[:, self.places] @ self.factors.T / size
+
     @property
     def total_variance(self) -> torch.Tensor:
         """(channel, x, y, z)."""
