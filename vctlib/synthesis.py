@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -33,10 +34,20 @@ from vctlib.networks.inference import (
     inference,
     post_process,
     with_amounts,
+    with_organs,
 )
+from vctlib.networks.organ_intensities import ORGANS
 from vctlib.networks.schedule import guided, make_schedule
 
 ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
+
+
+class Sampled(NamedTuple):
+    """Bodies before they are decoded."""
+
+    latents: torch.Tensor  # (batch, channel, x, y, z)
+    placements: list[Placement]
+    organs: np.ndarray  # quantiles of the organs' intensities in HU (batch, organ, 41)
 
 
 @dataclass(frozen=True)
@@ -76,9 +87,9 @@ class Generator:
 
     def sample_latents(
         self, attributes: Sequence[Sequence[float]], seeds: Sequence[Sequence[int]], config: SynthesisConfig
-    ) -> tuple[torch.Tensor, list[Placement]]:
-        """Latents (batch, channel, x, y, z) and placements for attributes (batch, 4), NaN where unknown, as
-        `Attributes.values` gives them; one seed sequence a body.
+    ) -> Sampled:
+        """Latents, placements and organs for attributes (batch, 4), NaN where unknown, as `Attributes.values` gives
+        them; one seed sequence a body.
 
         DDPM with all its timesteps also draws noise on the way, seeded by the first body: there, sample one at a time.
         """
@@ -86,7 +97,10 @@ class Generator:
         streams = [np.random.default_rng(s) for s in seeds]
         noise = torch.stack([torch.from_numpy(rng.standard_normal(shape, np.float32)) for rng in streams])
         noise = self.diffusion.modelled(noise).to(device())
-        of_placements = torch.from_numpy(np.stack([rng.standard_normal(len(Placement._fields)) for rng in streams]))
+        of_placements, of_organs = (
+            torch.from_numpy(np.stack([rng.standard_normal(count) for rng in streams]))
+            for count in (len(Placement._fields), len(ORGANS))
+        )
         condition = torch.tensor(attributes, dtype=torch.float32, device=device())
         predict = guided(self.diffusion.denoiser, condition, config.guidance_scale)
         schedule = make_schedule(self.profile.latent_diffusion)
@@ -95,29 +109,35 @@ class Generator:
             clean = schedule.sample(predict, noise, config.steps, generator)
         clean = clean.float()
         scores = self.diffusion.denoiser.prior.scores(clean)
-        placements = self.diffusion.placements(condition, scores, of_placements)
-        return self.diffusion.statistics.restore(clean, condition), placements
+        return Sampled(
+            self.diffusion.statistics.restore(clean, condition),
+            self.diffusion.placements.draw(condition, scores, of_placements),
+            self.diffusion.organs.draw(condition, scores, of_organs),
+        )
 
     def decode(
-        self, latents: torch.Tensor, where: Placement, *, sampled: bool = True
+        self, latents: torch.Tensor, where: Placement, organs: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Latents of one body (1, channel, x, y, z) and its placement -> CT in HU (float32) and label map (uint8),
-        (x, y, z); None where labels are not modelled. Latents are `sampled`, or encoded."""
+        """Latents of one body (1, channel, x, y, z), its placement and the quantiles of its organs (organ, 41) -> CT in
+        HU (float32) and label map (uint8), (x, y, z); None where labels are not modelled. Latents with `organs` are
+        sampled; those without, encoded: they have lost less, and nothing is told of them."""
         z_image, z_labels = self.diffusion.split(latents)
         hu = decode_image(self.image, z_image, where, self.profile)
         labels = None
         if z_labels is not None:
             labels = decode_labels(self.segmentation, z_labels, where, self.profile)
             hu = with_amounts(hu, labels, where, self.profile)
+            if organs is not None:
+                hu = with_organs(hu, labels, organs, self.profile)
         if self.post_processor is not None:
-            hu = post_process(self.post_processor, hu, labels, self.profile, sampled=sampled)
+            hu = post_process(self.post_processor, hu, labels, self.profile, sampled=organs is not None)
         return hu, labels
 
     def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z), as
         `decode` gives them."""
         z, where = encode_body(self.image, self.segmentation, hu, labels, self.profile)
-        return self.decode(torch.from_numpy(z)[None].to(device()), where, sampled=False)
+        return self.decode(torch.from_numpy(z)[None].to(device()), where, None)
 
 
 def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: str = "") -> CohortInfo:
@@ -185,9 +205,9 @@ def synthesize_cohort(
             batch = missing[begin : begin + config.batch_size]
             attributes = [Attributes.from_row(people.loc[person]).values() for _, person, _ in batch]
             seeds = [[seed, crc32(person.encode()), draw] for _, person, draw in batch]
-            latents, placements = generator.sample_latents(attributes, seeds, config)
-            for (subject_id, person, draw), z, where in zip(batch, latents, placements, strict=True):
-                hu, labels = generator.decode(z[None], where)
+            sampled = generator.sample_latents(attributes, seeds, config)
+            for (subject_id, person, draw), z, where, organs in zip(batch, *sampled, strict=True):
+                hu, labels = generator.decode(z[None], where, organs)
                 row = {name: people.at[person, name] for name in (*ATTRIBUTE_COLUMNS, "split")}
                 row |= {"reference_id": person, "draw": draw}
                 writer.add(subject_id, row, hu, labels, _affine(writer.info))

@@ -78,15 +78,15 @@ SOMEBODY = torch.tensor([[0.0, 60.0, 158.0, 95.0], [1.0, 30.0, 184.0, 72.0], [1.
 
 
 def test_without_noise_it_is_the_mean_of_such_people(model):
-    found = rows_of(model(SOMEBODY, NONE, torch.zeros(3, COUNT)))
+    found = rows_of(model.draw(SOMEBODY, NONE, torch.zeros(3, COUNT)))
     allowed = torch.tensor([0.004, 0.006, 0.8, 1.2, 2.0, 1.0, 8.0]).expand(3, -1)
     assert ((found - law(SOMEBODY).float()).abs() < allowed).all()
-    placement = model(SOMEBODY[:1], NONE[:1], torch.zeros(1, COUNT))[0]
+    placement = model.draw(SOMEBODY[:1], NONE[:1], torch.zeros(1, COUNT))[0]
     assert isinstance(placement, Placement) and 1400 < placement.length < 1700 and 200 < placement.girth < 300
 
 
 def test_noise_has_the_covariance_that_attributes_leave(model):
-    drawn = rows_of(model(SOMEBODY[:1].expand(4000, -1), torch.zeros(4000, N_FACTORS), torch.randn(4000, COUNT)))
+    drawn = rows_of(model.draw(SOMEBODY[:1].expand(4000, -1), torch.zeros(4000, N_FACTORS), torch.randn(4000, COUNT)))
     wanted = (SPREAD @ SPREAD.T) / SCALE / SCALE[:, None]
     torch.testing.assert_close((drawn / SCALE).T.cov(), wanted, atol=0.12, rtol=0)
 
@@ -94,12 +94,12 @@ def test_noise_has_the_covariance_that_attributes_leave(model):
 def test_latents_tell_what_they_told_of_training_people(model):
     """A factor's effect on each number, and nothing where it has none; with noise, latents and it add up."""
     scores = torch.eye(3, N_FACTORS)
-    moved = rows_of(model(SOMEBODY, scores, torch.zeros(3, COUNT))) - rows_of(
-        model(SOMEBODY, NONE, torch.zeros(3, COUNT))
+    moved = rows_of(model.draw(SOMEBODY, scores, torch.zeros(3, COUNT))) - rows_of(
+        model.draw(SOMEBODY, NONE, torch.zeros(3, COUNT))
     )
     torch.testing.assert_close(moved / SCALE, OF_SCORES[:3] / SCALE, atol=0.08, rtol=0.03)
     many = torch.randn(4000, N_FACTORS)
-    drawn = rows_of(model(SOMEBODY[:1].expand(4000, -1), many, torch.randn(4000, COUNT)))
+    drawn = rows_of(model.draw(SOMEBODY[:1].expand(4000, -1), many, torch.randn(4000, COUNT)))
     wanted = (SPREAD @ SPREAD.T + OF_SCORES.T @ OF_SCORES) / SCALE / SCALE[:, None]
     torch.testing.assert_close((drawn / SCALE).T.cov(), wanted, atol=0.3, rtol=0.06)
 
@@ -110,9 +110,9 @@ def test_a_height_that_is_not_told_is_read_from_the_latents(model):
     attributes[0, 2] = NAN
     tall = torch.zeros(1, N_FACTORS)
     tall[0, -1] = (184.0 - 170) / 4
-    length = rows_of(model(attributes, tall, torch.zeros(1, COUNT)))[0, 0]
+    length = rows_of(model.draw(attributes, tall, torch.zeros(1, COUNT)))[0, 0]
     assert length == pytest.approx(7.4 + 14 / 170, abs=0.02)
-    told = rows_of(model(SOMEBODY[2:], tall, torch.zeros(1, COUNT)))[0, 0]
+    told = rows_of(model.draw(SOMEBODY[2:], tall, torch.zeros(1, COUNT)))[0, 0]
     assert told == pytest.approx(7.4, abs=0.01)
 
 
@@ -121,7 +121,7 @@ def test_of_whom_nothing_is_known_everybody_is_drawn(model):
     everybody = rows_of([Placement(*row) for row in population(4000)[0].tolist()])
     scores = torch.randn(4000, N_FACTORS)
     scores[:, -1] += 2 * torch.randn(4000)  # as heights on the last factor
-    drawn = rows_of(model(torch.full((4000, 4), NAN), scores, torch.randn(4000, COUNT)))
+    drawn = rows_of(model.draw(torch.full((4000, 4), NAN), scores, torch.randn(4000, COUNT)))
     scale = everybody.std(0)
     torch.testing.assert_close(drawn.mean(0) / scale, everybody.mean(0) / scale, atol=0.1, rtol=0)
     torch.testing.assert_close((drawn / scale).T.cov(), (everybody / scale).T.cov(), atol=0.12, rtol=0)
@@ -131,7 +131,9 @@ def test_what_is_known_takes_spread_away(model):
     def spread(*known: int) -> torch.Tensor:
         attributes = torch.full((1, 4), NAN)
         attributes[0, list(known)] = SOMEBODY[2, list(known)]
-        return rows_of(model(attributes.expand(2000, -1), NONE[:1].expand(2000, -1), torch.randn(2000, COUNT))).std(0)
+        return rows_of(
+            model.draw(attributes.expand(2000, -1), NONE[:1].expand(2000, -1), torch.randn(2000, COUNT))
+        ).std(0)
 
     nothing, height, weight = spread(), spread(2), spread(3)
     assert weight[1] < 0.6 * nothing[1] and height[1] > 0.9 * nothing[1]  # of girth mostly the weight tells
@@ -140,17 +142,17 @@ def test_what_is_known_takes_spread_away(model):
 
 def test_the_same_noise_gives_the_same_placement_in_any_company(model):
     noise, scores = torch.randn(3, COUNT, dtype=torch.float64), torch.randn(3, N_FACTORS)
-    together = model(SOMEBODY, scores, noise)
-    assert together == model(SOMEBODY, scores, noise)
-    alone = [model(SOMEBODY[i : i + 1], scores[i : i + 1], noise[i : i + 1])[0] for i in range(3)]
+    together = model.draw(SOMEBODY, scores, noise)
+    assert together == model.draw(SOMEBODY, scores, noise)
+    alone = [model.draw(SOMEBODY[i : i + 1], scores[i : i + 1], noise[i : i + 1])[0] for i in range(3)]
     assert together == alone and len(set(together)) == 3
-    assert model(SOMEBODY, scores, noise + 1)[0] != together[0] != model(SOMEBODY, scores + 1, noise)[0]
+    assert model.draw(SOMEBODY, scores, noise + 1)[0] != together[0] != model.draw(SOMEBODY, scores + 1, noise)[0]
 
 
 def test_beyond_who_was_seen_nobody_grows(model):
     """A height of three metres is a slip of the pen; the longest body is that of the tallest person seen."""
     slip = torch.tensor([[1.0, 50.0, 300.0, 80.0]])
-    assert model(slip, NONE[:1], torch.zeros(1, COUNT))[0].length < 1900
+    assert model.draw(slip, NONE[:1], torch.zeros(1, COUNT))[0].length < 1900
 
 
 @pytest.mark.parametrize("n_factors", [0, N_FACTORS])
@@ -159,10 +161,10 @@ def test_a_few_people_and_the_same_place_for_all_are_no_obstacle(n_factors):
     placements, attributes, scores = population(4)
     scores, drawn = scores[:, :n_factors], torch.randn(3, n_factors)
     few.fit(placements, attributes, lambda _: scores)
-    assert torch.tensor(few(SOMEBODY, drawn, torch.randn(3, COUNT))).isfinite().all()
+    assert torch.tensor(few.draw(SOMEBODY, drawn, torch.randn(3, COUNT))).isfinite().all()
     same = torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]])  # without a frame in the profile
     few.fit(same.expand(4, -1), attributes, lambda _: scores)
-    found = torch.tensor(few(SOMEBODY, drawn, torch.randn(3, COUNT)))
+    found = torch.tensor(few.draw(SOMEBODY, drawn, torch.randn(3, COUNT)))
     torch.testing.assert_close(found, same.expand(3, -1), atol=1e-3, rtol=0)
 
 
@@ -170,4 +172,4 @@ def test_restored_from_its_state_it_is_the_same(model):
     other = PlacementModel("values", N_FACTORS)
     other.load_state_dict(model.state_dict())
     noise, scores = torch.randn(3, COUNT), torch.randn(3, N_FACTORS)
-    assert other(SOMEBODY, scores, noise) == model(SOMEBODY, scores, noise)
+    assert other.draw(SOMEBODY, scores, noise) == model.draw(SOMEBODY, scores, noise)

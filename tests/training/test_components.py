@@ -14,6 +14,7 @@ from vctlib.errors import InputError
 from vctlib.networks.body_frame import placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import encode_body, inference, post_process, reconstruct_volume, segment, to_network
+from vctlib.networks.organ_intensities import organ_quantiles
 from vctlib.networks.precision import make_accelerator
 from vctlib.training import components, loop, run
 from vctlib.training.components import TRAINERS, joint_latents, train_image_autoencoder, train_segmentation_autoencoder
@@ -117,7 +118,7 @@ def test_released_weights_stand_in_for_what_is_not_trained_here(micro_shop, empt
 
 def test_joint_latents_are_those_of_the_people_with_their_attributes(micro_shop, tiny_people):
     shop, _ = micro_shop
-    latents, placements, attributes = joint_latents(shop)
+    latents, placements, organs, attributes = joint_latents(shop)
     assert latents.shape == (6, 8, 8, 6, 12)
     image, segmentation = (shop.trained(name) for name in ("image_autoencoder", "segmentation_autoencoder"))
     train = tiny_people.subset("train")
@@ -126,6 +127,8 @@ def test_joint_latents_are_those_of_the_people_with_their_attributes(micro_shop,
     expected, where = encode_body(image, segmentation, tiny_people.ct(person)[0], labels, shop.profile)
     assert np.array_equal(latents[4].numpy(), expected)
     assert placements[4].tolist() == pytest.approx(where, rel=1e-6)
+    seen = organ_quantiles(tiny_people.ct(person)[0], labels)
+    assert np.isfinite(seen).any() and np.array_equal(organs[4].numpy(), seen, equal_nan=True)
     assert attributes[:, 0].tolist() == [0 if sex == "female" else 1 for sex in train.table["sex"]]
     assert attributes[:, 2].tolist() == train.table["height_cm"].tolist()
 
@@ -133,7 +136,7 @@ def test_joint_latents_are_those_of_the_people_with_their_attributes(micro_shop,
 def test_diffusion_knows_the_statistics_of_its_latents(micro_shop):
     shop, _ = micro_shop
     network = restore(shop.weights("latent_diffusion"), "latent_diffusion")[0]
-    latents, placements, attributes = joint_latents(shop)
+    latents, placements, _, attributes = joint_latents(shop)
     x = network.statistics.standardise(latents, attributes)
     assert torch.allclose(network.statistics.restore(x, attributes), latents, atol=1e-4)
     assert torch.allclose(network.placements.mean[0], placements[:, 0].log().mean())

@@ -23,7 +23,7 @@ def test_trained_once_on_fewer_people(micro_shop, tmp_path, monkeypatch):
 def test_every_setting_has_weights_of_its_own(micro_shop, tmp_path, monkeypatch):
     shop, _ = micro_shop
     asked = []
-    monkeypatch.setattr(retrain, "joint_latents", lambda run: JointLatents(*[[0] * 6] * 3))
+    monkeypatch.setattr(retrain, "joint_latents", lambda run: JointLatents(*[[0] * 6] * 4))
     monkeypatch.setattr(
         retrain, "fit_latent_diffusion", lambda run, *_: asked.append((run.folder, run.profile)) or {"parts": {}}
     )

@@ -16,6 +16,7 @@ from vctlib.errors import InputError
 from vctlib.networks.latent_diffusion import LatentDiffusion
 from vctlib.networks.latent_statistics import LatentStandardiser
 from vctlib.networks.lesion_detector import LesionDetector
+from vctlib.networks.organ_intensities import OrganIntensities
 from vctlib.networks.placement_model import PlacementModel
 from vctlib.networks.segmentation_autoencoder import SegmentationAutoencoder
 from vctlib.networks.slice_regressor import SliceRegressor
@@ -31,7 +32,8 @@ class JointLatentDiffusion(nn.Module):
     """The denoiser of joint latents, with the statistics that bring latents to its scale and back.
 
     Where the profile has no `joint_labels`, only the image's part of joint latents is modelled. `placements` tells how
-    large a body of some attributes and latents is, where it lies, how fat it is and how dense its bones.
+    large a body of some attributes and latents is, where it lies, how fat it is and how dense its bones; `organs` what
+    its organs look like.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -47,18 +49,24 @@ class JointLatentDiffusion(nn.Module):
             config.mean, sum(groups), grid, groups=groups, conditioning=config.conditioning
         )
         self.placements = PlacementModel(config.conditioning, config.prior_factors)
+        self.organs = OrganIntensities(config.conditioning, config.prior_factors)
         self.reads_image = getattr(profile.segmentation_autoencoder, "reads_image", False)
 
-    def fit_statistics(self, latents: Tensor, placements: Tensor, attributes: Tensor) -> None:
+    def fit_statistics(self, latents: Tensor, placements: Tensor, organs: Tensor, attributes: Tensor) -> None:
         """Learn mean and scale of training latents (n, channel, x, y, z), those that are modelled, and of placements
-        (n, 7) of people of these attributes (n, 4)."""
+        (n, 7) and quantiles of organs (n, organ, 41), of people of these attributes (n, 4)."""
         self.statistics.fit(latents, attributes)
         prior = self.denoiser.prior
         with_factors = latents if len(prior.factors) else latents[:0]  # a copy of all latents only where it is needed
         standardised = self.statistics.standardise(with_factors, attributes[: len(with_factors)])
         prior.fit(standardised, self.statistics.residual_variance)
         del standardised
-        self.placements.fit(placements, attributes, lambda told: self._scores(latents, told))
+        self.fit_told(latents, placements, organs, attributes)
+
+    def fit_told(self, latents: Tensor, placements: Tensor, organs: Tensor, attributes: Tensor) -> None:
+        """Learn what is told of bodies beside their latents, once the statistics of these are known."""
+        for model, told in ((self.placements, placements), (self.organs, organs)):
+            model.fit(told, attributes, lambda known: self._scores(latents, known))
 
     def _scores(self, latents: Tensor, attributes: Tensor) -> Tensor:
         """The prior's scores (n, factor) of people's latents, where these attributes of them are told; a few people at

@@ -14,6 +14,7 @@ from vctlib.config import Profile
 from vctlib.intensity import NETWORK_HU, compand, denormalise_hu, expand, normalise_hu
 from vctlib.networks.amounts import with_bone_hu, with_fat_share
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
+from vctlib.networks.organ_intensities import with_organ_quantiles
 from vctlib.networks.precision import resolve_precision
 from vctlib.networks.sliding_window import decode_volume, encode_volume, slide
 from vctlib.networks.stray_parts import without_stray_parts
@@ -94,6 +95,12 @@ def with_amounts(hu: np.ndarray, labels: np.ndarray, where: Placement, profile: 
     if profile.body_frame is None:
         return hu
     return with_bone_hu(with_fat_share(hu, labels, where.fat), labels, where.bone)
+
+
+def with_organs(hu: np.ndarray, labels: np.ndarray, organs: np.ndarray, profile: Profile) -> np.ndarray:
+    """A decoded CT (x, y, z) in HU and its decoded label map -> the same CT, its organs as these quantiles
+    (organ, 41) say. Where the profile has no frame, nothing is said."""
+    return hu if profile.body_frame is None else with_organ_quantiles(hu, labels, organs)
 
 
 def encode_image(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> Tensor:

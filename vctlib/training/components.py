@@ -25,6 +25,7 @@ from vctlib.networks.inference import (
     one_hot,
     to_network,
 )
+from vctlib.networks.organ_intensities import ORGANS, organ_quantiles
 from vctlib.training import objectives
 from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array
 from vctlib.training.blocks import fit_components
@@ -144,6 +145,7 @@ class JointLatents(NamedTuple):
 
     latents: Tensor  # of image and label map (n, channel, x, y, z)
     placements: Tensor  # (n, 7)
+    organs: Tensor  # quantiles of the organs' intensities (n, organ, 41)
     attributes: Tensor  # (n, 4)
 
     def first(self, count: int) -> "JointLatents":
@@ -167,14 +169,19 @@ def joint_latents(run: TrainingRun) -> JointLatents:
     def where(index: int) -> np.ndarray:
         return np.array(placement(run.profile, *body(index)), np.float32)
 
+    def organs(index: int) -> np.ndarray:
+        return organ_quantiles(*body(index))
+
     weights = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
     key = weights + str(_frame(run))
     key += " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
     cache = run.folder / "cache"
     encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
     placed = cached_array(cache / "placements.npy", key + str(Placement._fields), where, len(people), "placing people")
+    seen = cached_array(cache / "organs.npy", key + str(ORGANS), organs, len(people), "looking at organs")
     attributes = [Attributes.from_row(row).values() for cohort in cohorts for _, row in cohort.table.iterrows()]
-    return JointLatents(*(torch.from_numpy(np.array(part)) for part in (encoded, placed)), torch.tensor(attributes))
+    parts = (torch.from_numpy(np.array(part)) for part in (encoded, placed, seen))
+    return JointLatents(*parts, torch.tensor(attributes))
 
 
 def train_latent_diffusion(run: TrainingRun) -> dict:

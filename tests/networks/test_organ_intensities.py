@@ -1,0 +1,103 @@
+"""Intensities within each label: read, drawn for people whose law is known, and kept."""
+
+import numpy as np
+import pytest
+import torch
+
+from vctlib.anatomy import PAPER16, ids_of
+from vctlib.networks.organ_intensities import (
+    ORGANS,
+    QUANTILES,
+    OrganIntensities,
+    organ_quantiles,
+    with_organ_quantiles,
+)
+
+(LIVER,), (SPLEEN,), (BONE,) = (ids_of(PAPER16, name) for name in ("liver", "spleen", "bone"))
+ROW = {organ: row for row, organ in enumerate(ORGANS)}
+
+
+@pytest.fixture
+def body():
+    """A liver into which a rib shines, a small spleen, bone, and what is not labelled."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((24, 16, 16), np.uint8)
+    labels[:8], labels[8:10, :2, :4], labels[12:16] = LIVER, SPLEEN, BONE
+    hu = rng.normal(40, 5, labels.shape).astype(np.float32)
+    hu[:2] += 260.0
+    hu[labels == BONE] = 500.0
+    return hu, labels
+
+
+def test_quantiles_are_those_of_each_organ(body):
+    hu, labels = body
+    found = organ_quantiles(hu, labels)
+    np.testing.assert_allclose(found[ROW[LIVER]], np.quantile(hu[labels == LIVER], QUANTILES), rtol=1e-6)
+    assert np.isnan(found[[row for organ, row in ROW.items() if organ != LIVER]]).all()  # 16 voxels are too few
+    assert BONE not in ORGANS and len(ORGANS) == 14
+
+
+def test_an_organ_gets_what_is_told_and_keeps_its_order(body):
+    hu, labels = body
+    told = np.full((len(ORGANS), len(QUANTILES)), np.nan, np.float32)
+    told[ROW[LIVER]] = 50 + 10 * QUANTILES
+    told[ROW[SPLEEN]] = 1000.0
+    changed = with_organ_quantiles(hu, labels, told)
+    inside = labels == LIVER
+    np.testing.assert_allclose(np.quantile(changed[inside], QUANTILES), told[ROW[LIVER]], atol=0.2)
+    assert (np.diff(changed[inside][np.argsort(hu[inside])]) >= 0).all()
+    assert np.array_equal(changed[~inside], hu[~inside]) and changed.dtype == np.float32
+    assert hu[:2].min() > 250.0  # a copy
+
+
+def test_its_own_quantiles_leave_a_body_as_it_is(body):
+    hu, labels = body
+    np.testing.assert_allclose(with_organ_quantiles(hu, labels, organ_quantiles(hu, labels)), hu, atol=1e-3)
+
+
+def people(n: int):
+    """Organs whose medians rise with age and with the latents' first score, 10 HU about them; no prostate in women and
+    no spleen in anybody."""
+    attributes = torch.stack(
+        [torch.arange(n) % 2, 20 + 60 * torch.rand(n), 170 + 8 * torch.randn(n), 80 + 12 * torch.randn(n)], 1
+    )
+    scores = torch.randn(n, 2)
+    medians = 40 - 0.2 * (attributes[:, 1] - 50) + 4 * scores[:, 0] + torch.randn(n)
+    quantiles = medians[:, None, None] + 10 * torch.from_numpy(QUANTILES - 0.5).float().expand(n, len(ORGANS), -1)
+    quantiles[attributes[:, 0] == 0, ROW[ids_of(PAPER16, "prostate")[0]]] = torch.nan
+    quantiles[:, ROW[SPLEEN]] = torch.nan
+    return quantiles, attributes, scores
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    model = OrganIntensities("values", 2)
+    quantiles, attributes, scores = people(1500)
+    model.fit(quantiles, attributes, lambda _: scores)
+    return model
+
+
+def test_drawn_organs_follow_age_and_latents(model):
+    old = torch.tensor([[1.0, 70.0, 170.0, 80.0]] * 2)
+    scores = torch.tensor([[0.0, 0.0], [2.0, 0.0]])
+    drawn = model.draw(old, scores, torch.zeros(2, len(ORGANS)))
+    liver = drawn[:, ROW[LIVER]]
+    assert liver[:, 20] == pytest.approx([36.0, 44.0], abs=0.7)
+    assert liver[0] - liver[0, 20] == pytest.approx(10 * (QUANTILES - 0.5), abs=1e-3)
+    assert drawn[0, ROW[ids_of(PAPER16, "prostate")[0]]] == pytest.approx(liver[0], abs=3)
+    assert np.isnan(drawn[:, ROW[SPLEEN]]).all()
+
+
+def test_noise_is_what_attributes_and_latents_leave(model):
+    somebody, count = torch.tensor([[1.0, 70.0, 170.0, 80.0]]).expand(3000, -1), len(ORGANS)
+    drawn = model.draw(somebody, torch.zeros(3000, 2), torch.randn(3000, count))[:, ROW[LIVER], 20]
+    assert drawn.std() == pytest.approx(1.0, rel=0.08)
+
+
+def test_one_person_is_enough_to_fit_and_her_organs_are_drawn():
+    quantiles, attributes, _ = people(1)
+    model = OrganIntensities("categories", 0)
+    model.fit(quantiles, attributes, lambda told: torch.zeros(len(told), 0))
+    drawn = model.draw(attributes, torch.zeros(1, 0), torch.zeros(1, len(ORGANS)))
+    np.testing.assert_allclose(drawn[0, ROW[LIVER]], quantiles[0, ROW[LIVER]], rtol=1e-5)
