@@ -63,8 +63,9 @@ def test_too_few_people_have_no_distance():
 def test_arms_are_read_strictly():
     arms = read_arms({"a": {}, "b": {"seed": 3}, "c": {"people_share": 0.5}, "d": {"steps_share": 2.0}})
     assert [arm.retrained for arm in arms.values()] == [False, False, True, True] and arms["b"].seed == 3
-    plain, raw = read_arms({"plain": {}, "raw": {"post_processing": False}}).values()
+    plain, raw = read_arms({"plain": {}, "raw": {"post_processing": False, "organs": False}}).values()
     assert plain.post_processing and not raw.post_processing and not raw.retrained
+    assert plain.organs and not raw.organs
     for wrong, complaint in (
         ({}, "no arms"),
         ({"a": {"guidance_scale": 2}}, "arm 'a': unknown key 'guidance_scale'"),

@@ -101,3 +101,13 @@ def test_a_few_people_are_enough():
     model.fit(quantiles, attributes, lambda told: torch.zeros(len(told), 0))
     drawn = model.draw(attributes, torch.zeros(4, 0), torch.zeros(4, len(ORGANS)))
     assert np.isfinite(drawn[:, ROW[LIVER]]).all() and np.abs(drawn[:, ROW[LIVER]] - 40).max() < 60
+
+
+def test_what_is_forgotten_is_left_as_it_is(body):
+    hu, labels = body
+    model, (quantiles, attributes, _) = OrganIntensities("categories", 0), people(4)
+    arguments = attributes, torch.zeros(4, 0), torch.zeros(4, len(ORGANS))
+    model.fit(quantiles, attributes, lambda told: torch.zeros(len(told), 0))
+    assert not np.array_equal(with_organ_quantiles(hu, labels, model.draw(*arguments)[0]), hu)
+    model.forget()
+    assert np.array_equal(with_organ_quantiles(hu, labels, model.draw(*arguments)[0]), hu)

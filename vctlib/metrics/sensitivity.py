@@ -43,6 +43,7 @@ class Arm(Strict):
     people_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training people: it is trained again
     steps_share: PositiveFloat = 1.0  # of the training steps: it is trained again
     post_processing: bool = True  # false leaves decoded images as they are
+    organs: bool = True  # false tells nothing of what organs look like
 
     @property
     def retrained(self) -> bool:

@@ -59,7 +59,11 @@ class OrganIntensities(nn.Module):
         usual = medians.nanmean(0).nan_to_num()
         self.medians.fit(torch.where(medians.isnan(), usual, medians), attributes, scores)
 
+    def forget(self) -> None:
+        """From now on organs are unknown, and stay as they are decoded."""
+        self.about.fill_(torch.nan)
+
     def draw(self, attributes: Tensor, scores: Tensor, noise: Tensor) -> np.ndarray:
         """Attributes (batch, 4), scores (batch, factor) and standard normal numbers (batch, organ) -> quantiles
-        (batch, organ, 41) in HU, float32; NaN for organs that no training person has."""
+        (batch, organ, 41) in HU, float32; NaN for organs that are unknown."""
         return (self.medians(attributes, scores, noise)[:, :, None] + self.about).cpu().numpy()
