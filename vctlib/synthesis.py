@@ -131,6 +131,8 @@ class Generator:
                 hu = with_organs(hu, labels, organs, self.profile)
         if self.post_processor is not None:
             hu = post_process(self.post_processor, hu, labels, self.profile, sampled=organs is not None)
+            if labels is not None:  # it has moved the amounts a little
+                hu = with_amounts(hu, labels, where, self.profile)
         return hu, labels
 
     def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
