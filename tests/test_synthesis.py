@@ -13,9 +13,11 @@ from vctlib.anatomy import PAPER16, reduce_labels
 from vctlib.cohort import Cohort
 from vctlib.errors import InputError
 from vctlib.intensity import denormalise_hu
+from vctlib.networks.amounts import fat_share
 from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.components import GENERATOR_COMPONENTS, release, restore
-from vctlib.networks.inference import to_network
+from vctlib.networks.inference import encode_body, to_network
+from vctlib.networks.organ_intensities import ORGANS, QUANTILES
 from vctlib.networks.weights import load_weights, save_weights
 from vctlib.synthesis import Generator, reconstruct_cohort, synthesize_cohort
 
@@ -108,10 +110,10 @@ def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesi
     for made in (3, 4):  # three, then four more, then the rest
         left = iter(range(made))
 
-        def interrupt(self, latents, where, left=left):
+        def interrupt(self, *body, left=left):
             if next(left, None) is None:
                 raise KeyboardInterrupt
-            return original(self, latents, where)
+            return original(self, *body)
 
         with monkeypatch.context() as patched:
             patched.setattr(Generator, "decode", interrupt)
@@ -202,13 +204,35 @@ class Told(nn.Module):
         return x[:, -1:]
 
 
-def test_the_post_processor_is_told_samples_from_reconstructions(generator, tiny_people, synthesize, people, tmp_path):
+def test_the_post_processor_is_told_samples_from_reconstructions(
+    generator, tiny_people, synthesize, people, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("vctlib.synthesis.with_amounts", lambda hu, *_: hu)  # which would paint over it
     telling = dataclasses.replace(generator, post_processor=Told())
     hu = telling.reconstruct(tiny_people.ct("B2")[0], reduced(tiny_people)("B2"))[0]
     assert np.unique(hu) == pytest.approx([denormalise_hu(torch.tensor(0.0)).item()])
     sampled = synthesize(tmp_path / "c", of=people.iloc[:1], using=telling, draws_per_person=1)
     painted = denormalise_hu(torch.tensor(1.0)).item()
     assert np.unique(sampled.ct(sampled.subjects[0])[0]) == pytest.approx([painted])
+
+
+@pytest.mark.parametrize("improved", [True, False], ids=["post-processed", "as decoded"])
+def test_a_body_has_the_amounts_that_it_is_told(generator, tiny_people, improved):
+    """Of fat and of bone, whatever the post-processor makes of them; of organs only where it is sampled."""
+    parts = generator if improved else dataclasses.replace(generator, post_processor=None)
+    hu, labels = tiny_people.ct("B2")[0], reduced(tiny_people)("B2")
+    z, where = encode_body(generator.image, generator.segmentation, hu, labels, generator.profile)
+    latents, organs = torch.from_numpy(z)[None], np.full((len(ORGANS), len(QUANTILES)), np.nan)
+    for told in (organs, None):
+        fat, fatter = (parts.decode(latents, where._replace(fat=percent), told)[0] for percent in (30.0, 60.0))
+        own = parts.decode(latents, where, told)[1]
+        assert fat_share(fatter, own) - fat_share(fat, own) > 10
+    organs[:] = 77.0
+    painted = parts.decode(latents, where, organs)[0]
+    inside = np.isin(own, [organ for organ in ORGANS if (own == organ).sum() > 100])
+    assert inside.any()
+    if not improved:
+        assert np.allclose(painted[inside], 77.0)
 
 
 def test_reconstruction_resumes_and_forgets_other_weights(generator, tiny_people, tmp_path, monkeypatch):
