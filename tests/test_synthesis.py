@@ -17,7 +17,7 @@ from vctlib.networks.amounts import fat_share
 from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.components import GENERATOR_COMPONENTS, release, restore
 from vctlib.networks.inference import encode_body, to_network
-from vctlib.networks.organ_intensities import ORGANS, QUANTILES
+from vctlib.networks.organ_intensities import ORGANS, QUANTILES, TOLD, organ_quantiles
 from vctlib.networks.weights import load_weights, save_weights
 from vctlib.synthesis import Generator, reconstruct_cohort, synthesize_cohort
 
@@ -207,7 +207,7 @@ class Told(nn.Module):
 def test_the_post_processor_is_told_samples_from_reconstructions(
     generator, tiny_people, synthesize, people, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("vctlib.synthesis.with_amounts", lambda hu, *_: hu)  # which would paint over it
+    monkeypatch.setattr(Generator, "_as_told", lambda self, hu, *_: hu)  # which would paint over it
     telling = dataclasses.replace(generator, post_processor=Told())
     hu = telling.reconstruct(tiny_people.ct("B2")[0], reduced(tiny_people)("B2"))[0]
     assert np.unique(hu) == pytest.approx([denormalise_hu(torch.tensor(0.0)).item()])
@@ -217,22 +217,32 @@ def test_the_post_processor_is_told_samples_from_reconstructions(
 
 
 @pytest.mark.parametrize("improved", [True, False], ids=["post-processed", "as decoded"])
-def test_a_body_has_the_amounts_that_it_is_told(generator, tiny_people, improved):
-    """Of fat and of bone, whatever the post-processor makes of them; of organs only where it is sampled."""
+def test_a_body_is_as_it_is_told(generator, tiny_people, improved):
+    """Its amount of fat and its organs, whatever the post-processor makes of them."""
     parts = generator if improved else dataclasses.replace(generator, post_processor=None)
     hu, labels = tiny_people.ct("B2")[0], reduced(tiny_people)("B2")
     z, where = encode_body(generator.image, generator.segmentation, hu, labels, generator.profile)
-    latents, organs = torch.from_numpy(z)[None], np.full((len(ORGANS), len(QUANTILES)), np.nan)
-    for told in (organs, None):
-        fat, fatter = (parts.decode(latents, where._replace(fat=percent), told)[0] for percent in (30.0, 60.0))
-        own = parts.decode(latents, where, told)[1]
-        assert fat_share(fatter, own) - fat_share(fat, own) > 10
-    organs[:] = 77.0
-    painted = parts.decode(latents, where, organs)[0]
+    latents, organs = torch.from_numpy(z)[None], np.full((len(TOLD), len(QUANTILES)), np.nan, np.float32)
+    fat, fatter = (parts.decode(latents, where._replace(fat=percent), organs) for percent in (30.0, 60.0))
+    assert fat_share(*fatter) - fat_share(*fat) > 10
+    organs[:-2] = 77.0
+    painted, own = parts.decode(latents, where, organs)
     inside = np.isin(own, [organ for organ in ORGANS if (own == organ).sum() > 100])
-    assert inside.any()
-    if not improved:
-        assert np.allclose(painted[inside], 77.0)
+    assert inside.any() and np.allclose(painted[inside], 77.0)
+
+
+def test_a_reconstruction_is_told_its_own_fat_and_muscle(generator, tiny_people, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        Generator, "decode", lambda self, z, where, organs, sampled=True: told.append((where, organs, sampled))
+    )
+    hu, labels = tiny_people.ct("B2")[0], reduced(tiny_people)("B2")
+    generator.reconstruct(hu, labels)
+    ((where, organs, sampled),) = told
+    own = organ_quantiles(hu, labels)
+    assert not sampled and where == placement(generator.profile, hu, labels)
+    assert np.array_equal(organs[-2:], own[-2:], equal_nan=True) and np.isnan(organs[:-2]).all()
+    assert np.isfinite(own[-2:]).any()
 
 
 def test_reconstruction_resumes_and_forgets_other_weights(generator, tiny_people, tmp_path, monkeypatch):

@@ -47,12 +47,12 @@ def test_draws_differ_in_placement_and_repeat_themselves(generator):
 
 def test_where_a_body_lies_is_decided_by_its_placement(generator, monkeypatch):
     """The same latents, placed two voxels higher: the same body, two voxels higher."""
-    monkeypatch.setattr("vctlib.synthesis.with_amounts", lambda hu, *_: hu)  # untrained, it fills the grid
-    latents, (where,), _ = sample(generator, [SOMEBODY])
+    monkeypatch.setattr(Generator, "_as_told", lambda self, hu, *_: hu)  # untrained, it fills the grid
+    latents, (where,), (organs,) = sample(generator, [SOMEBODY])
     spacing = generator.profile.cohort.spacing_mm[2]
     parts = Generator(generator.image, generator.segmentation, generator.diffusion, None, generator.profile, "")
     (hu, labels), (higher, labels_higher) = (
-        parts.decode(latents, where._replace(z=where.z + steps * spacing), None) for steps in (0, 2)
+        parts.decode(latents, where._replace(z=where.z + steps * spacing), organs) for steps in (0, 2)
     )
     inside = slice(8, -8)
     np.testing.assert_allclose(higher[:, :, 2:][:, :, inside], hu[:, :, :-2][:, :, inside], atol=1.0)

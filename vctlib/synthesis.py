@@ -36,7 +36,7 @@ from vctlib.networks.inference import (
     with_amounts,
     with_organs,
 )
-from vctlib.networks.organ_intensities import ORGANS
+from vctlib.networks.organ_intensities import TOLD, of_no_organ, organ_quantiles
 from vctlib.networks.schedule import guided, make_schedule
 
 ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
@@ -99,7 +99,7 @@ class Generator:
         noise = self.diffusion.modelled(noise).to(device())
         of_placements, of_organs = (
             torch.from_numpy(np.stack([rng.standard_normal(count) for rng in streams]))
-            for count in (len(Placement._fields), len(ORGANS))
+            for count in (len(Placement._fields), len(TOLD))
         )
         condition = torch.tensor(attributes, dtype=torch.float32, device=device())
         predict = guided(self.diffusion.denoiser, condition, config.guidance_scale)
@@ -116,30 +116,32 @@ class Generator:
         )
 
     def decode(
-        self, latents: torch.Tensor, where: Placement, organs: np.ndarray | None
+        self, latents: torch.Tensor, where: Placement, organs: np.ndarray, *, sampled: bool = True
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Latents of one body (1, channel, x, y, z), its placement and the quantiles of its organs (organ, 41) -> CT in
-        HU (float32) and label map (uint8), (x, y, z); None where labels are not modelled. Latents with `organs` are
-        sampled; those without, encoded: they have lost less, and nothing is told of them."""
+        HU (float32) and label map (uint8), (x, y, z); None where labels are not modelled. Latents are `sampled`, or
+        encoded."""
         z_image, z_labels = self.diffusion.split(latents)
         hu = decode_image(self.image, z_image, where, self.profile)
         labels = None
         if z_labels is not None:
             labels = decode_labels(self.segmentation, z_labels, where, self.profile)
-            hu = with_amounts(hu, labels, where, self.profile)
-            if organs is not None:
-                hu = with_organs(hu, labels, organs, self.profile)
+            hu = self._as_told(hu, labels, where, organs)
         if self.post_processor is not None:
-            hu = post_process(self.post_processor, hu, labels, self.profile, sampled=organs is not None)
-            if labels is not None:  # it has moved the amounts a little
-                hu = with_amounts(hu, labels, where, self.profile)
+            hu = post_process(self.post_processor, hu, labels, self.profile, sampled=sampled)
+            if labels is not None:  # it has moved them a little
+                hu = self._as_told(hu, labels, where, organs)
         return hu, labels
 
     def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z), as
         `decode` gives them."""
         z, where = encode_body(self.image, self.segmentation, hu, labels, self.profile)
-        return self.decode(torch.from_numpy(z)[None].to(device()), where, None)
+        organs = of_no_organ(organ_quantiles(hu, labels))  # organs themselves are decoded well
+        return self.decode(torch.from_numpy(z)[None].to(device()), where, organs, sampled=False)
+
+    def _as_told(self, hu: np.ndarray, labels: np.ndarray, where: Placement, organs: np.ndarray) -> np.ndarray:
+        return with_organs(with_amounts(hu, labels, where, self.profile), labels, organs, self.profile)
 
 
 def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: str = "") -> CohortInfo:

@@ -19,14 +19,14 @@ _GAINS = (0.5, 2.0)
 def fat_share(hu: np.ndarray, labels: np.ndarray) -> float:
     """Percentage of the unlabelled soft tissue that is fat, by intensity: of a CT in HU and its label map in numbers of
     `PAPER16`, both (x, y, z). NaN without such tissue."""
-    found = hu[_soft(hu, labels)]
+    found = hu[soft_tissue(hu, labels)]
     return float(100.0 * (found < FAT_WINDOW.high).mean()) if found.size else float("nan")
 
 
 def with_fat_share(hu: np.ndarray, labels: np.ndarray, percent: float) -> np.ndarray:
     """The same CT, with as large a share of fat: the intensity that divides its soft tissue so becomes fat's border,
     and what lies about it follows in proportion, down to the least of fat and up to the most of muscle."""
-    soft = _soft(hu, labels)
+    soft = soft_tissue(hu, labels)
     if not soft.any():
         return hu
     found = hu[soft]
@@ -57,6 +57,6 @@ def with_bone_hu(hu: np.ndarray, labels: np.ndarray, mean: float) -> np.ndarray:
     return scaled
 
 
-def _soft(hu: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def soft_tissue(hu: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Where there is fat or muscle that belongs to none of the paper's classes."""
     return (labels == 0) & (hu >= FAT_WINDOW.low) & (hu < MUSCLE_WINDOW.high)

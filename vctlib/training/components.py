@@ -25,7 +25,7 @@ from vctlib.networks.inference import (
     one_hot,
     to_network,
 )
-from vctlib.networks.organ_intensities import ORGANS, organ_quantiles
+from vctlib.networks.organ_intensities import TOLD, organ_quantiles
 from vctlib.training import objectives
 from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array
 from vctlib.training.blocks import fit_components
@@ -178,7 +178,7 @@ def joint_latents(run: TrainingRun) -> JointLatents:
     cache = run.folder / "cache"
     encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
     placed = cached_array(cache / "placements.npy", key + str(Placement._fields), where, len(people), "placing people")
-    seen = cached_array(cache / "organs.npy", key + str(ORGANS), organs, len(people), "looking at organs")
+    seen = cached_array(cache / "organs.npy", key + str(TOLD), organs, len(people), "looking at organs")
     attributes = [Attributes.from_row(row).values() for cohort in cohorts for _, row in cohort.table.iterrows()]
     parts = (torch.from_numpy(np.array(part)) for part in (encoded, placed, seen))
     return JointLatents(*parts, torch.tensor(attributes))

@@ -10,7 +10,7 @@ from vctlib.config import changed
 from vctlib.errors import InputError
 from vctlib.files import sha256
 from vctlib.networks.body_frame import Placement
-from vctlib.networks.organ_intensities import ORGANS
+from vctlib.networks.organ_intensities import TOLD
 from vctlib.training.components import fit_latent_diffusion, joint_latents
 from vctlib.training.run import TrainingRun
 
@@ -40,7 +40,7 @@ def retrained_diffusion(
     autoencoders = [run.source(name) for name in ("image_autoencoder", "segmentation_autoencoder")]
     tables = [c.path / "subjects.csv" for c in (run.cohort, run.more) if c is not None]
     identity = [profile.latent_diffusion.model_dump(mode="json"), count, run.seed, *map(sha256, autoencoders + tables)]
-    identity.append((Placement._fields, ORGANS))
+    identity.append((Placement._fields, TOLD))
     own = folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     own_run = replace(run, profile=profile, folder=own, models=own)
     weights = own_run.weights("latent_diffusion")
