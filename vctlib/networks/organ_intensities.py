@@ -66,7 +66,7 @@ class OrganIntensities(nn.Module):
     def __init__(self, conditioning: str, n_factors: int):
         super().__init__()
         self.medians = ConditionalGaussian(conditioning, n_factors, len(TOLD))
-        self.register_buffer("about", torch.full((len(TOLD), len(QUANTILES)), torch.nan))  # of nobody: unknown
+        self.register_buffer("about", torch.full((len(TOLD), len(QUANTILES)), torch.nan))  # NaN: unknown
 
     @torch.no_grad()
     def fit(self, quantiles: Tensor, attributes: Tensor, scores: Callable[[Tensor], Tensor]) -> None:
