@@ -3,6 +3,7 @@
 Their cells run here, in this process: a kernel for each would cost more than all of them.
 """
 
+import json
 import shutil
 from pathlib import Path
 
@@ -152,8 +153,15 @@ def test_somebody_elses_model_is_tried_without_a_reference_cohort(study, out):
 def judged_people(tmp_path):
     """Forty-eight people, half of them tested, whose brightness is their fat; generated ones are a little brighter."""
     found = {}
-    for kind, brighter in (("reference", 0), ("reconstructed", 5), ("synthetic", 10)):
-        about = {"name": kind, "kind": kind, "labels": None, "source": "blocks", "code_version": "0", "seed": 0}
+    for kind, brighter in (("reference", 0), ("reconstructed", 5), ("synthetic", 10), ("others", 0)):
+        about = {
+            "name": kind,
+            "kind": "reference" if kind == "others" else kind,
+            "labels": None,
+            "source": "blocks",
+            "code_version": "0",
+            "seed": 0,
+        }
         writer = CohortWriter(tmp_path / kind, CohortInfo(spacing_mm=(40, 40, 40), grid=(12, 12, 24), **about))
         ids, measured = [], []
         for number in range(48):
@@ -188,6 +196,7 @@ def test_many_models_are_judged_by_both_arms(study, out, judged_people):
     assert set(apart["liver, women"]["sex"]) == {"female"} and metrics["people_set_apart_least"].value == 5
     assert 0 <= metrics["same_verdict_calibrated"].value <= 1 and metrics["same_verdict_calibrated"].n == 4
     assert (out / "tables" / "verdict_agreement_calibrated.csv").is_file()
+    assert metrics["same_verdict_others"].n == 4 and metrics["same_verdict_others"].value == 1  # who are the same
     assert len(names["taught_by"]["fat, all"]) == 6
     women = names["people"].loc[list(names["taught_by"]["liver, women"])]
     assert set(women["sex"]) == {"female"} and set(women["split"]) == {"train"} and len(women) == 6
@@ -258,6 +267,68 @@ def test_parts_of_a_picture_are_exchanged(study, out, micro_profile, micro_shop,
     error = metrics["body_fat_ID_CT_fat_of_the_reconstruction_mean_error"]
     assert error.value == pytest.approx(into[ids].mean()) and error.n == 3
     assert (out / "figures" / "27_exchange.svg").is_file() and len(names["shown"]) == 2 * 2 * 12
+
+
+def _cohort_of_kind(folder: Path, people: Cohort, kind: str, ending: str, brighter: int) -> Cohort:
+    """Everybody for testing again, a little brighter."""
+    info = people.info.model_copy(update={"name": kind, "kind": "reference" if kind == "others" else kind})
+    writer, ids = CohortWriter(folder / kind, info), []
+    for person in people.subset("test").subjects:
+        hu, affine = people.ct(person)
+        row = people.table.loc[person].to_dict() | {"reference_id": person}
+        ids.append(person + ending)
+        writer.add(ids[-1], row, np.where(hu > -500, hu + brighter, hu), people.labels(person), affine)
+    return writer.finish(ids)
+
+
+def test_other_people_stand_in_the_place_of_synthetic_ones(
+    study, out, micro_profile, micro_shop, tmp_path, monkeypatch
+):
+    people = make_block_people(tmp_path / "reference", micro_profile, 48)
+    tested = people.subset("test").subjects
+    monkeypatch.setattr(
+        "vctlib.sources.reference.make_phantom_cohort",
+        lambda folder, wanted, **_: _cohort_of_kind(Path(folder).parent, people, "others", "-o0", 0),
+    )
+    rng = np.random.default_rng(0)
+    columns = {"body_fat_percent_measured": rng.uniform(20, 40, 48), "muscle_percent_measured": rng.uniform(30, 50, 48)}
+    measured = pd.DataFrame({"subject_id": people.subjects, **columns})
+    measured["body_volume_l_measured"] = 60 + measured["body_fat_percent_measured"]
+    (out / "tables").mkdir(exist_ok=True)
+    given, predicted = {"reference": str(people.path)}, []
+    for kind, ending, brighter in (("reconstructed", "", 5), ("synthetic", "-s0", 10)):
+        cohort = _cohort_of_kind(tmp_path, people, kind, ending, brighter)
+        given[kind] = str(cohort.path)
+        of_tested = measured.set_index("subject_id").loc[tested].set_axis(cohort.subjects)
+        of_tested.rename_axis("subject_id").to_csv(out / "tables" / f"{kind}_segmented.csv")
+    measured.to_csv(out / "tables" / "reference_segmented.csv", index=False)
+    own = people.table[["sex", "age_years", "height_cm", "weight_kg", "split"]].join(measured.set_index("subject_id"))
+    member = dict(zip(tested, ["ID", "OOD"] * 6, strict=True))
+    for arm, error in (("real", 1.0), ("reconstructed", 2.0), ("synthetic", 4.0)):
+        predicted.append(own.loc[tested].rename_axis("subject_id").reset_index().assign(arm=arm, error=error))
+    predicted = pd.concat(predicted).assign(population=lambda t: t["subject_id"].map(member))
+    for task, column in (("body_fat", "body_fat_percent_measured"), ("muscle", "muscle_percent_measured")):
+        table = predicted.assign(truth=predicted[column], prediction=predicted[column] + predicted["error"])
+        table.to_csv(out / "tables" / f"predictions_{task}.csv")
+    models = _models_on_trial(tmp_path, out, micro_profile, micro_shop[0], member)
+    overrides = {"synthesis": {"draws_per_person": 1}}
+    names, metrics = study("29_draw_other_people", **given, models=models, overrides=overrides, n_told=3)
+    assert names["others"].subjects == [f"{person}-o0" for person in tested] and metrics["others"].value == 12
+    assert metrics["body_fat_ID_real_mae"].value == pytest.approx(1.0) and metrics["body_fat_ID_real_mae"].n == 6
+    assert metrics["muscle_OOD_synthetic_mae"].value == pytest.approx(4.0)
+    read = pd.read_csv(out / "tables" / "others_predictions_body_fat.csv")
+    assert read["prediction"].nunique() == 1  # these people look the same
+    error = (read["prediction"] - read["truth"]).abs().groupby(read["population"]).mean()
+    assert metrics["body_fat_OOD_other_people_mae"].value == pytest.approx(error["OOD"])
+    added = metrics["body_fat_OOD_added_by_attributes_alone"].value
+    assert added == pytest.approx(error["OOD"] - 1.0)
+    assert metrics["body_fat_OOD_added_by_the_generator"].value == pytest.approx(4.0 - error["OOD"])
+    told = pd.DataFrame([json.loads(path.read_text()) for path in (out / "rows" / "told").glob("B*.json")])
+    change = told["body_fat/answer/more"] - told["body_fat/answer/less"]
+    assert metrics["body_fat_answer_moved"].value == pytest.approx(change.mean()) and len(told) == 3
+    assert (out / "figures" / "29_others.svg").is_file()
+    shown = pd.read_csv(out / "tables" / "others_by_arm.csv")
+    assert set(shown["Arm"]) >= {"Real", "Other people", "Synthetic"}
 
 
 def test_everybody_is_seen_beside_who_stands_for_them(study, out, tiny_people):

@@ -243,6 +243,8 @@ def test_a_reconstruction_is_told_its_own_fat_and_muscle(generator, tiny_people,
     assert not sampled and where == placement(generator.profile, hu, labels)
     assert np.array_equal(organs[-2:], own[-2:], equal_nan=True) and np.isnan(organs[:-2]).all()
     assert np.isfinite(own[-2:]).any()
+    generator.reconstruct(hu, labels, more_fat=-4.0)
+    assert told[1][0] == where._replace(fat=where.fat - 4.0)
 
 
 def test_reconstruction_resumes_and_forgets_other_weights(generator, tiny_people, tmp_path, monkeypatch):

@@ -133,10 +133,13 @@ class Generator:
                 hu = self._as_told(hu, labels, where, organs)
         return hu, labels
 
-    def reconstruct(self, hu: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    def reconstruct(
+        self, hu: np.ndarray, labels: np.ndarray, *, more_fat: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """A body through encoders and decoders: CT in HU and label map of the paper's classes, both (x, y, z), as
-        `decode` gives them."""
+        `decode` gives them. Told its own share of fat, or one that is so many points higher."""
         z, where = encode_body(self.image, self.segmentation, hu, labels, self.profile)
+        where = where._replace(fat=where.fat + more_fat)
         organs = of_no_organ(organ_quantiles(hu, labels))  # organs themselves are decoded well
         return self.decode(torch.from_numpy(z)[None].to(device()), where, organs, sampled=False)
 

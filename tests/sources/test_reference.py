@@ -56,6 +56,26 @@ def test_more_people_are_others_made_in_the_same_way_and_the_same_again(tmp_path
     assert how_more["test_fraction"] == 0.0 and how_more["name"] == "more" and how_more["max_minutes"] == 5.0
 
 
+def test_others_have_the_attributes_asked_for_and_are_other_people(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(reference, "make_phantom_cohort", lambda out, people, **how: made.append((people, how)))
+    config = cohort_config(n_people=6)
+    reference.make_reference(config, tmp_path / "reference", seed=3)
+    people = made[0][0].set_index("subject_id")
+    reference.make_others(config, people.iloc[2:4], tmp_path / "others", seed=3, draws=2, max_minutes=5.0)
+    others, how = made[1]
+    assert list(others["subject_id"]) == ["P0003-o0", "P0003-o1", "P0004-o0", "P0004-o1"]
+    assert list(others["reference_id"]) == ["P0003", "P0003", "P0004", "P0004"]
+    for column in ("sex", "age_years", "height_cm", "weight_kg"):
+        assert list(others[column]) == list(people.loc[others["reference_id"], column])
+    composition = set(others["body_fat_percent_target"])
+    assert len(composition) == 4 and not composition & set(people["body_fat_percent_target"])
+    differing = {name for name in how if made[0][1].get(name) != how[name]}
+    assert differing == {"seed", "name", "test_fraction", "max_minutes"} and how["name"] == "others"
+    with pytest.raises(InputError, match="phantoms alone, not of nifti"):
+        reference.make_others(cohort_config(source="nifti", n_more=0), people, tmp_path / "others", seed=3)
+
+
 @pytest.mark.parametrize(
     ("changes", "paths", "message"),
     [

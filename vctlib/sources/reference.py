@@ -14,7 +14,7 @@ from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.sources.nifti import import_nifti_cohort
 from vctlib.sources.phantom.cohort import make_phantom_cohort
-from vctlib.sources.phantom.population import draw_people
+from vctlib.sources.phantom.population import draw_people, draw_people_like
 from vctlib.sources.phantom.scan_protocol import ScanProtocol
 from vctlib.sources.phantom.tube_current import TubeCurrent
 from vctlib.sources.split import assign_split
@@ -70,12 +70,14 @@ def make_reference(
     return _make_phantoms(config, out, seed, "reference", n_workers=n_workers, max_minutes=max_minutes)
 
 
-def _make_phantoms(config: CohortConfig, out: Path, seed: int, name: str, **limits) -> Cohort:
+def _make_phantoms(
+    config: CohortConfig, out: Path, seed: int, name: str, people: pd.DataFrame | None = None, **limits
+) -> Cohort:
     if len(set(config.spacing_mm)) != 1:
         raise InputError(f"phantoms have cubic voxels; spacing_mm is {config.spacing_mm}")
     return make_phantom_cohort(
         out,
-        draw_people(config.n_people, seed),
+        draw_people(config.n_people, seed) if people is None else people,
         spacing_mm=config.spacing_mm[0],
         grid=config.grid,
         seed=seed,
@@ -93,11 +95,37 @@ def make_more(config: CohortConfig, out: Path, seed: int, *, max_minutes: float 
     They teach the latent diffusion, no other network.
     """
     more = config.model_copy(update={"n_people": config.n_more, "test_fraction": 0.0})
-    return _make_phantoms(more, out, _seed_of_more(seed), "more", max_minutes=max_minutes)
+    return _make_phantoms(more, out, _seed_of("more", seed), "more", max_minutes=max_minutes)
 
 
-def _seed_of_more(seed: int) -> int:
-    return int(np.random.SeedSequence([seed, crc32(b"more")]).generate_state(1)[0])
+def make_others(
+    config: CohortConfig,
+    people: pd.DataFrame,
+    out: Path,
+    seed: int,
+    *,
+    draws: int = 1,
+    max_minutes: float | None = None,
+) -> Cohort:
+    """Make (or go on making) `draws` other phantoms of the sex, age, height and weight of everybody in `people`: what a
+    generator would draw that knows the population itself.
+
+    people: a cohort's table. Subjects are named `<person>-o<draw>`; the column `reference_id` names the person whose
+    attributes they have. Raises InputError where the source is no phantom.
+    """
+    if config.source != "phantom":
+        raise InputError(f"other people of given attributes can be drawn of phantoms alone, not of {config.source}")
+    wanted = people.loc[people.index.repeat(draws), list(_ATTRIBUTE_COLUMNS)]
+    numbers = [number for _ in people.index for number in range(draws)]
+    drawn = draw_people_like(wanted, _seed_of("others", seed))
+    names = [f"{person}-o{number}" for person, number in zip(wanted.index, numbers, strict=True)]
+    drawn = drawn.assign(subject_id=names, reference_id=wanted.index.astype(str))
+    every = config.model_copy(update={"test_fraction": 1.0})
+    return _make_phantoms(every, out, _seed_of("others", seed), "others", drawn, max_minutes=max_minutes)
+
+
+def _seed_of(name: str, seed: int) -> int:
+    return int(np.random.SeedSequence([seed, crc32(name.encode())]).generate_state(1)[0])
 
 
 def taught_attributes(config: CohortConfig, seed: int) -> pd.DataFrame | None:
@@ -109,7 +137,7 @@ def taught_attributes(config: CohortConfig, seed: int) -> pd.DataFrame | None:
     if config.source != "phantom":
         return None
     reference = draw_people(config.n_people, seed).assign(split=assign_split(config.n_people, config.test_fraction))
-    parts = [reference[reference["split"] == "train"], draw_people(config.n_more, _seed_of_more(seed))]
+    parts = [reference[reference["split"] == "train"], draw_people(config.n_more, _seed_of("more", seed))]
     return pd.concat([part[list(_ATTRIBUTE_COLUMNS)] for part in parts if len(part)], ignore_index=True)
 
 
