@@ -193,3 +193,25 @@ def micro_shop(tmp_path_factory, micro_profile, tiny_people):
     folder = tmp_path_factory.mktemp("workshop")
     shop = TrainingRun(micro_profile, tiny_people, folder / "training", folder / "models", folder / "released", seed=3)
     return shop, {name: trainer(shop) for name, trainer in TRAINERS.items()}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory) -> Path:
+    """Where a module's notebooks write."""
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture
+def study(out, micro_profile, micro_shop, tiny_people, monkeypatch):
+    """Runs the cells of a notebook with parameters, strictly; returns its variables and its result."""
+    from tests.cells import run_cells
+
+    profile = out / "micro.yaml"
+    profile.write_text(yaml.safe_dump(micro_profile.model_dump(mode="json")))
+
+    def run(name: str, **given):
+        given = {"reference": str(tiny_people.path), "models": str(micro_shop[0].models)} | given
+        given = {name: value for name, value in given.items() if value is not None}
+        return run_cells(name, monkeypatch, **given, profile=str(profile), out=str(out))
+
+    return run

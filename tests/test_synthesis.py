@@ -247,7 +247,7 @@ def test_a_reconstruction_is_told_its_own_fat_and_muscle(generator, tiny_people,
     assert told[1][0] == where._replace(fat=where.fat - 4.0)
 
 
-def test_reconstruction_resumes_and_forgets_other_weights(generator, tiny_people, tmp_path, monkeypatch):
+def test_reconstruction_resumes_and_forgets_other_weights_and_other_code(generator, tiny_people, tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(
         Generator, "reconstruct", lambda self, hu, labels: calls.append(1) or (hu.astype(float), labels)

@@ -39,3 +39,13 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_sha256(*names: str) -> str:
+    """SHA-256 over the Python files of these modules and packages of vctlib, such as "networks", shortened."""
+    package, digest = REPOSITORY / "vctlib", hashlib.sha256()
+    for name in sorted(names):
+        for path in sorted([package / f"{name}.py", *(package / name).rglob("*.py")]):
+            if path.is_file():
+                digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:12]

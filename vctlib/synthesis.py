@@ -23,7 +23,7 @@ from vctlib.attributes import Attributes
 from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.config import Profile, SynthesisConfig
 from vctlib.errors import InputError
-from vctlib.files import sha256
+from vctlib.files import code_sha256, sha256
 from vctlib.networks.body_frame import Placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import (
@@ -39,6 +39,8 @@ from vctlib.networks.inference import (
 from vctlib.networks.organ_intensities import TOLD, of_no_organ, organ_quantiles
 from vctlib.networks.schedule import guided, make_schedule
 
+# What decides a body beside weights and settings: where this code changes, cohorts are drawn anew.
+CODE = ("synthesis", "networks", "anatomy", "attributes", "intensity", "measure/mask")
 ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
 
 
@@ -148,7 +150,7 @@ class Generator:
 
 
 def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: str = "") -> CohortInfo:
-    """Names the weights and the reference that a cohort comes from, so that bodies of two origins never mix."""
+    """Names the weights, the code and the reference that a cohort comes from: bodies of two origins never mix."""
     return CohortInfo(
         name=kind,
         kind=kind,
@@ -156,7 +158,7 @@ def _info(generator: Generator, reference: Cohort, kind: str, seed: int, how: st
         grid=reference.info.grid,
         labels=dict(PAPER16) if generator.diffusion.joint_labels else None,
         source=f"{kind} from {reference.info.name} {reference.info.seed}, weights {generator.fingerprint}{how}",
-        code_version=__version__,
+        code_version=f"{__version__}+{code_sha256(*CODE)}",
         seed=seed,
     )
 
