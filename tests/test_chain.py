@@ -19,7 +19,7 @@ from vctlib.manifest import load_manifest, resolve
 from vctlib.networks.components import restore
 
 ROOT = Path(__file__).parents[1]
-# what stands beside the book (the Snakefile's STUDIES) is no part of the chain; tests/test_studies.py and test_trial_studies.py run it
+# what stands beside the book (the Snakefile's STUDIES) is no part of the chain; tests of the studies run it
 BESIDE = re.findall(r'"(\d\d_\w+)": Step\(', (ROOT / "notebooks" / "Snakefile").read_text().split("\nSTUDIES = {")[1])
 NOTEBOOKS = sorted({path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")} - set(BESIDE))
 ENVIRONMENT = {"OMP_NUM_THREADS": "2"} | os.environ
