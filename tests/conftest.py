@@ -126,6 +126,7 @@ def micro_profile(micro_settings):
     changes = {"cohort": {"grid": grid, "spacing_mm": [40.0] * 3}, "sliding_window": {"image_patch": grid}}
     # of bone, the blocky people below are 640 mm long; in the frame they are a little shorter
     changes["body_frame"] = {"length_voxels": 15, "lowest_voxel": 5, "mean_length_mm": 640.0, "mean_girth_mm": 640.0}
+    changes["body_frame"]["deformation"] = {"n_shapes": 2, "template_people": 3, "iterations": [5, 5]}
     for component, side in (("segmentation_autoencoder", 16), ("post_processor", 16), ("segmenter", 24)):
         changes[component] = {"optimization": {"patch": [side] * 3}}
     stages = zip(micro_settings["image_autoencoder"]["stages"], (16, 12), strict=True)

@@ -240,7 +240,7 @@ def test_a_reconstruction_is_told_its_own_fat_and_muscle(generator, tiny_people,
     generator.reconstruct(hu, labels)
     ((where, organs, sampled),) = told
     own = organ_quantiles(hu, labels)
-    assert not sampled and where == placement(generator.profile, hu, labels)
+    assert not sampled and where == placement(generator.profile, hu, labels, generator.image.shapes)
     assert np.array_equal(organs[-2:], own[-2:], equal_nan=True) and np.isnan(organs[:-2]).all()
     assert np.isfinite(own[-2:]).any()
     generator.reconstruct(hu, labels, more_fat=-4.0)

@@ -117,6 +117,16 @@ SegmentationAutoencoderConfig = Annotated[
 ]
 
 
+class DeformationConfig(Strict):
+    """How bodies in the frame are deformed to one template, and how much of their shape is kept."""
+
+    n_shapes: PositiveInt = 64  # principal components of the displacement; fewer than people
+    template_people: PositiveInt = 24  # whose mean, deformed to the one before, is the template of each round
+    template_rounds: PositiveInt = 3
+    iterations: tuple[NonNegativeInt, ...] = (30, 25, 12)  # of demons on voxels 8, 4 and 2 times as wide as the frame's
+    smoothing: PositiveFloat = 1.0  # voxels of each level
+
+
 class BodyFrameConfig(Strict):
     """Where bodies lie in the grid in which networks see them; without it, that is the cohort's grid."""
 
@@ -125,6 +135,7 @@ class BodyFrameConfig(Strict):
     y_mm: float = 0.0  # of the axial skeleton's centroid, from the grid's middle
     mean_length_mm: PositiveFloat = 1725.0  # a body so long and of such a girth keeps the width of its voxels
     mean_girth_mm: PositiveFloat = 215.0
+    deformation: DeformationConfig | None = None  # without it, bodies keep their shape
 
 
 class LatentDiffusionConfig(Strict):

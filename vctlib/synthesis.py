@@ -24,7 +24,7 @@ from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.config import Profile, SynthesisConfig
 from vctlib.errors import InputError
 from vctlib.files import code_sha256, sha256
-from vctlib.networks.body_frame import Placement
+from vctlib.networks.body_frame import BodyFrame, Placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import (
     decode_image,
@@ -33,6 +33,7 @@ from vctlib.networks.inference import (
     encode_body,
     inference,
     post_process,
+    shapes_of,
     with_amounts,
     with_organs,
 )
@@ -101,7 +102,7 @@ class Generator:
         noise = self.diffusion.modelled(noise).to(device())
         of_placements, of_organs = (
             torch.from_numpy(np.stack([rng.standard_normal(count) for rng in streams]))
-            for count in (len(Placement._fields), len(TOLD))
+            for count in (self.diffusion.placements.count, len(TOLD))
         )
         condition = torch.tensor(attributes, dtype=torch.float32, device=device())
         predict = guided(self.diffusion.denoiser, condition, config.guidance_scale)
@@ -124,10 +125,11 @@ class Generator:
         HU (float32) and label map (uint8), (x, y, z); None where labels are not modelled. Latents are `sampled`, or
         encoded."""
         z_image, z_labels = self.diffusion.split(latents)
-        hu = decode_image(self.image, z_image, where, self.profile)
+        frame = BodyFrame(self.profile, where, shapes_of(self.image))
+        hu = decode_image(self.image, z_image, frame, self.profile)
         labels = None
         if z_labels is not None:
-            labels = decode_labels(self.segmentation, z_labels, where, self.profile)
+            labels = decode_labels(self.segmentation, z_labels, frame, self.profile)
             hu = self._as_told(hu, labels, where, organs)
         if self.post_processor is not None:
             hu = post_process(self.post_processor, hu, labels, self.profile, sampled=sampled)

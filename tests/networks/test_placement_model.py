@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.networks.people import NAN
-from vctlib.networks.body_frame import Placement
+from vctlib.networks.body_frame import NUMBERS, Placement
 from vctlib.networks.placement_model import PlacementModel
 
 SPREAD = torch.tensor(  # Cholesky factor of what attributes leave: of log length, log girth, mm, percent and HU
@@ -19,7 +19,7 @@ SPREAD = torch.tensor(  # Cholesky factor of what attributes leave: of log lengt
     ]
 )
 SCALE = (SPREAD @ SPREAD.T).diag().sqrt()
-COUNT = len(Placement._fields)
+COUNT = NUMBERS
 N_FACTORS = 5
 OF_SCORES = torch.zeros(N_FACTORS, COUNT)  # what latents tell beside attributes: half of the spread and more
 OF_SCORES[0, 0], OF_SCORES[1, 4], OF_SCORES[2, 5] = 0.03, 6.0, -8.0
@@ -70,7 +70,7 @@ def model() -> PlacementModel:
 
 
 def rows_of(placements: list[Placement]) -> torch.Tensor:
-    found = torch.tensor(placements)
+    found = torch.tensor([placement.numbers for placement in placements])
     return torch.cat([found[:, :2].log(), found[:, 2:]], 1)
 
 
@@ -161,10 +161,10 @@ def test_a_few_people_and_the_same_place_for_all_are_no_obstacle(n_factors):
     placements, attributes, scores = population(4)
     scores, drawn = scores[:, :n_factors], torch.randn(3, n_factors)
     few.fit(placements, attributes, lambda _: scores)
-    assert torch.tensor(few.draw(SOMEBODY, drawn, torch.randn(3, COUNT))).isfinite().all()
+    assert rows_of(few.draw(SOMEBODY, drawn, torch.randn(3, COUNT))).isfinite().all()
     same = torch.tensor([[1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]])  # without a frame in the profile
     few.fit(same.expand(4, -1), attributes, lambda _: scores)
-    found = torch.tensor(few.draw(SOMEBODY, drawn, torch.randn(3, COUNT)))
+    found = torch.tensor([one.numbers for one in few.draw(SOMEBODY, drawn, torch.randn(3, COUNT))])
     torch.testing.assert_close(found, same.expand(3, -1), atol=1e-3, rtol=0)
 
 
@@ -173,3 +173,19 @@ def test_restored_from_its_state_it_is_the_same(model):
     other.load_state_dict(model.state_dict())
     noise, scores = torch.randn(3, COUNT), torch.randn(3, N_FACTORS)
     assert other.draw(SOMEBODY, scores, noise) == model.draw(SOMEBODY, scores, noise)
+
+
+def test_shapes_are_drawn_with_what_they_went_with():
+    """A coefficient that was half the share of fat, and one that was nothing's."""
+    torch.manual_seed(1)
+    placements, attributes, scores = population(3000)
+    of_fat = (placements[:, 5:6] - 45) / 10 + 0.5 * torch.randn(3000, 1)
+    model = PlacementModel("values", N_FACTORS, 2)
+    fit(model, torch.cat([placements, of_fat, torch.randn(3000, 1)], 1), attributes, scores)
+    drawn = model.draw(SOMEBODY[:1].expand(3000, -1), torch.zeros(3000, N_FACTORS), torch.randn(3000, model.count))
+    fat, shape = torch.tensor([one.fat for one in drawn]), torch.tensor([one.shape for one in drawn])
+    assert model.count == 9 and shape.shape == (3000, 2)
+    assert shape[:, 0].mean() == pytest.approx((fat.mean().item() - 45) / 10, abs=0.1)
+    # of a variance of 0.26 and 0.25, what fat tells
+    assert torch.corrcoef(torch.stack([fat, shape[:, 0]]))[0, 1] == pytest.approx(0.7, abs=0.08)
+    assert abs(torch.corrcoef(torch.stack([fat, shape[:, 1]]))[0, 1]) < 0.1

@@ -59,7 +59,7 @@ def test_weights_alone_give_what_the_trained_network_gave(empty_shop, monkeypatc
     hu, _ = tiny_people.ct("B3")
     labels = reduce_labels(tiny_people.labels("B3"), tiny_people.info.labels, PAPER16)
     before, where = encode_body(*released.values(), hu, labels, empty_shop.profile)
-    assert before.std() > 0 and where == placement(empty_shop.profile, hu, labels)
+    assert before.std() > 0 and where == placement(empty_shop.profile, hu, labels, image.shapes)
     assert np.array_equal(before, encode_body(image, segmentation, hu, labels, empty_shop.profile)[0])
     pair = (released["image_autoencoder"], image)
     assert np.array_equal(*(reconstruct_volume(network, hu, where, empty_shop.profile) for network in pair))
@@ -126,7 +126,7 @@ def test_joint_latents_are_those_of_the_people_with_their_attributes(micro_shop,
     labels = reduce_labels(tiny_people.labels(person), tiny_people.info.labels, PAPER16)
     expected, where = encode_body(image, segmentation, tiny_people.ct(person)[0], labels, shop.profile)
     assert np.array_equal(latents[4].numpy(), expected)
-    assert placements[4].tolist() == pytest.approx(where, rel=1e-6)
+    assert placements[4].tolist() == pytest.approx(where.numbers, rel=1e-6)
     seen = organ_quantiles(tiny_people.ct(person)[0], labels)
     assert np.isfinite(seen).any() and np.array_equal(organs[4].numpy(), seen, equal_nan=True)
     assert attributes[:, 0].tolist() == [0 if sex == "female" else 1 for sex in train.table["sex"]]

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vctlib.anatomy import PAPER16
-from vctlib.networks.body_frame import placement
+from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.inference import decode_image, encode_body, with_amounts
 from vctlib.training.decoded import decoded_people
 
@@ -36,8 +36,9 @@ def test_people_are_decoded_as_the_generator_does_it(generator_shop):
     assert images.dtype == np.int16 and labels.dtype == np.uint8 and labels.max() <= len(PAPER16)
     networks = [shop.trained(name) for name in ("image_autoencoder", "segmentation_autoencoder")]
     z, where = encode_body(*networks, arrays.hu[1], arrays.labels[1], shop.profile)
-    own = decode_image(networks[0], torch.from_numpy(z)[None, : networks[0].latent_channels], where, shop.profile)
-    assert where == placement(shop.profile, arrays.hu[1], arrays.labels[1])
+    frame = BodyFrame(shop.profile, where, networks[0].shapes)
+    own = decode_image(networks[0], torch.from_numpy(z)[None, : networks[0].latent_channels], frame, shop.profile)
+    assert where == placement(shop.profile, arrays.hu[1], arrays.labels[1], networks[0].shapes) and any(where.shape)
     own = with_amounts(own, labels[1], where, shop.profile)  # as fat and as dense of bone as the person
     np.testing.assert_allclose(images[1], own, atol=0.51)  # rounded to whole HU
     without = decoded_people(asking_for(generator_shop, reads_labels=False, told_sampled=False), arrays)

@@ -13,7 +13,7 @@ from vctlib.measure import measure_body
 from vctlib.metrics.intervals import Estimate, bootstrap
 from vctlib.metrics.reconstruction import compare
 from vctlib.networks.body_frame import placement
-from vctlib.networks.inference import reconstruct_volume, segment
+from vctlib.networks.inference import reconstruct_volume, segment, shapes_of
 from vctlib.rows import resumable_table
 
 UNITS = {
@@ -47,7 +47,8 @@ def reconstruction_rows(
         hu, affine = people.ct(subject_id)
         image = hu
         if autoencoder is not None:
-            where = placement(profile, hu, reduce_labels(people.labels(subject_id), people.info.labels, PAPER16))
+            own = reduce_labels(people.labels(subject_id), people.info.labels, PAPER16)
+            where = placement(profile, hu, own, shapes_of(autoencoder))
             image = reconstruct_volume(autoencoder, hu, where, profile)
         values = dict(measure_body(image, segment(segmenter, image, profile), MEASURE, affine))
         if autoencoder is not None:

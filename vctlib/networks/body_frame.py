@@ -1,18 +1,19 @@
-"""A grid that goes with the body: people of every size as long and about as wide, so that like lies on like.
+"""A grid that goes with the body: people of every size as long and about as wide, so that like lies near like.
 
 Bodies of one grid differ most by their size: two heads lie 20 cm apart. In the frame, the lowest and the highest bone
 of everybody lie on the same two slices, the centroid of the axial skeleton in the same column, and the width of voxels
 follows the body.
-What the networks learn of bodies they learn there; the five numbers that lead back are learned beside, in a
+Where the profile has shapes (`vctlib.networks.body_shapes`), everybody is then deformed to one template, and like lies
+on like. What the networks learn of bodies they learn there; the numbers that lead back are learned beside, in a
 `Placement`, and with them two that a sum of bodies loses.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from vctlib.config import Profile
@@ -20,13 +21,15 @@ from vctlib.errors import InputError
 from vctlib.measure.mask import BODY_THRESHOLD_HU
 from vctlib.network_config import BodyFrameConfig
 from vctlib.networks.amounts import BONES, bone_hu, fat_share
+from vctlib.networks.body_shapes import BodyShapes
+from vctlib.networks.resampling import at_points, resample, spline, straight, vote
 
 _AXIAL_BONE = BONES[0]
-_MARGIN = 8  # voxels that an edge is continued by for the spline
+NUMBERS = 7  # of a placement, beside its shape
 
 
 class Placement(NamedTuple):
-    """Size of a body, its place in mm from the middle of the cohort's grid along its axes, and its `amounts`."""
+    """Size of a body, its place in mm from the middle of the cohort's grid along its axes, its `amounts`, its shape."""
 
     length: float  # from the lowest to the highest bone
     girth: float  # root of the body's volume over its length
@@ -35,12 +38,24 @@ class Placement(NamedTuple):
     z: float  # of the lowest bone
     fat: float  # of its soft tissue, in percent
     bone: float  # its bones' mean, in HU
+    shape: tuple[float, ...] = ()  # coefficients of `BodyShapes`, where the profile has them
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> "Placement":
+        """From what `numbers` gives."""
+        return cls(*numbers[:NUMBERS], tuple(numbers[NUMBERS:]))
+
+    @property
+    def numbers(self) -> list[float]:
+        """All of it in a row (7 + shapes)."""
+        return [*self[:NUMBERS], *self.shape]
 
 
-def placement(profile: Profile, hu: np.ndarray, labels: np.ndarray) -> Placement:
+def placement(profile: Profile, hu: np.ndarray, labels: np.ndarray, shapes: BodyShapes | None = None) -> Placement:
     """Of a CT in HU and its label map in numbers of `PAPER16`, both (x, y, z) on the grid of the profile's cohort.
 
-    Without a frame in the profile, the same for everybody. Raises InputError where there is no axial bone, or nothing
+    With `shapes`, the body is deformed to their template, which takes seconds. Without a frame in the profile, the same
+    for everybody. Raises InputError where there is no axial bone, or nothing
     but what is labelled.
     """
     if profile.body_frame is None:
@@ -57,21 +72,25 @@ def placement(profile: Profile, hu: np.ndarray, labels: np.ndarray) -> Placement
     amounts = fat_share(hu, labels), bone_hu(hu, labels)
     if np.isnan(amounts[0]):
         raise InputError("beside what is labelled the image holds neither fat nor muscle; is it in Hounsfield units?")
-    return Placement(float(length), float(np.sqrt(volume / length)), *map(float, where), *amounts)
+    found = Placement(float(length), float(np.sqrt(volume / length)), *map(float, where), *amounts)
+    return found if shapes is None else found._replace(shape=shapes.coefficients(BodyFrame(profile, found).into(hu)))
 
 
 class BodyFrame:
-    """To and from the frame of one body, by a matrix for each axis.
+    """To and from the frame of one body, by a matrix for each axis; with `shapes`, to and from their template.
 
-    Where the profile has no frame, or the body no placement (part of one, say), both grids are one.
+    Where the profile has no frame, or the body no placement (part of one, say), both grids are one; where the placement
+    has no shape, the body is not deformed.
     """
 
-    def __init__(self, profile: Profile, where: Placement | None):
+    def __init__(self, profile: Profile, where: Placement | None, shapes: BodyShapes | None = None):
         self._identity = profile.body_frame is None or where is None
         if self._identity:
             return
         self._grid = profile.cohort.grid
+        self._shape, self._shapes = where.shape, shapes if where.shape else None
         steps, origins = _axes(profile.body_frame, self._grid, profile.cohort.spacing_mm, where)
+        self._steps, self._origins = steps, origins
         axes = list(zip(steps, origins, map(np.arange, self._grid), strict=True))
         self._to = [origin + step * voxels for step, origin, voxels in axes]  # where the frame's voxels lie
         self._back = [(voxels - origin) / step for step, origin, voxels in axes]  # where the grid's lie in the frame
@@ -80,18 +99,37 @@ class BodyFrame:
         """CT (x, y, z) of the cohort's grid -> the same in the frame, by cubic splines, float32."""
         if self._identity:
             return np.asarray(hu, np.float32)
-        return _resample(torch.from_numpy(np.asarray(hu, np.float32)), self._matrices(self._to, 3)).numpy()
+        volume = torch.from_numpy(np.asarray(hu, np.float32))
+        if self._shapes is not None:
+            return at_points(volume, self._points_to(), 3).numpy()
+        return resample(volume, self._matrices(self._to, 3)).numpy()
 
     def labels_into(self, labels: np.ndarray) -> np.ndarray:
         """Label map (x, y, z) -> in the frame: at every voxel the number that linear interpolation favours."""
-        return labels if self._identity else _vote(labels, self._to)
+        if self._identity:
+            return labels
+        return vote(labels, straight(self._to) if self._shapes is None else self._points_to())
 
     def out_of(self, volume: Tensor, order: int = 3) -> Tensor:
         """Frame -> the cohort's grid: (..., x, y, z), by splines of an `order`: cubic images, linear logits (1)."""
-        return volume if self._identity else _resample(volume, self._matrices(self._back, order))
+        if self._identity:
+            return volume
+        if self._shapes is not None:
+            return at_points(volume, self._points_back, order)
+        return resample(volume, self._matrices(self._back, order))
 
     def _matrices(self, positions: list[np.ndarray], order: int) -> list[Tensor]:
-        return [torch.from_numpy(_spline(n, p, order)) for n, p in zip(self._grid, positions, strict=True)]
+        return [torch.from_numpy(spline(n, p, order)) for n, p in zip(self._grid, positions, strict=True)]
+
+    def _points_to(self) -> np.ndarray:
+        """Where the template's voxels lie in the grid (3, x, y, z)."""
+        in_frame = straight(list(map(np.arange, self._grid))) + self._shapes.displacements_at(self._shape)
+        return self._origins.reshape(3, 1, 1, 1) + self._steps.reshape(3, 1, 1, 1) * in_frame
+
+    @cached_property
+    def _points_back(self) -> np.ndarray:
+        """Where the grid's voxels lie in the template (3, x, y, z)."""
+        return self._shapes.back_from(self._shape, self._back)
 
 
 def _axes(config: BodyFrameConfig, grid: Sequence[int], spacing_mm: Sequence[float], where: Placement):
@@ -101,49 +139,3 @@ def _axes(config: BodyFrameConfig, grid: Sequence[int], spacing_mm: Sequence[flo
     steps = np.array([wide, wide, where.length / spacing[2] / config.length_voxels])
     anchor = np.array([middle[0], middle[1] + config.y_mm / spacing[1], config.lowest_voxel - 0.5])
     return steps, np.array(where[2:5]) / spacing + middle - steps * anchor
-
-
-def _spline(size: int, positions: np.ndarray, order: int) -> np.ndarray:
-    """(positions, size): values of the interpolating spline through `size` samples; 0 beyond them."""
-    samples = np.arange(-_MARGIN, size + _MARGIN)
-    spline = make_interp_spline(samples, np.eye(size)[samples.clip(0, size - 1)], k=order)
-    return (_inside(size, positions)[:, None] * spline(positions.clip(-0.5, size - 0.5))).astype(np.float32)
-
-
-def _resample(volume: Tensor, matrices: Sequence[Tensor]) -> Tensor:
-    """(..., x, y, z) by one matrix (new, old) an axis, in float32; beyond the volume there is what its corner shows."""
-    with torch.autocast(volume.device.type, enabled=False):
-        outside = volume[..., :1, :1, :1].float()
-        out = volume.float() - outside
-        for axis, matrix in zip((-3, -2, -1), matrices, strict=True):
-            out = torch.tensordot(out, matrix.to(out.device), dims=([axis], [1])).movedim(-1, axis)
-    return (out + outside).contiguous()
-
-
-def _vote(labels: np.ndarray, positions: Sequence[np.ndarray]) -> np.ndarray:
-    """Linear interpolation of every class, and the largest; most voxels have but one class about them. Beyond the
-    volume there is background (0), as there is air beyond an image that ends in the body."""
-    low, part = [], []
-    for axis, points in enumerate(positions):
-        inside = points.clip(0, labels.shape[axis] - 1)
-        low.append(np.minimum(inside.astype(int), labels.shape[axis] - 2))
-        part.append(inside - low[-1])
-    corners = np.array(np.meshgrid(*[[0, 1]] * 3, indexing="ij")).reshape(3, -1).T
-    near = [labels[np.ix_(*(lo + c for lo, c in zip(low, corner, strict=True)))] for corner in corners]
-    found = near[0].copy()
-    mixed = np.nonzero(np.any([other != found for other in near[1:]], axis=0))
-    votes = np.zeros((len(mixed[0]), int(labels.max()) + 1), np.float32)
-    for corner, numbers in zip(corners, near, strict=True):
-        weight = np.ones(len(mixed[0]), np.float32)
-        for axis in range(3):
-            share = part[axis][mixed[axis]]
-            weight *= share if corner[axis] else 1 - share
-        votes[np.arange(len(votes)), numbers[mixed]] += weight
-    found[mixed] = votes.argmax(1)
-    for axis, points in enumerate(positions):
-        np.moveaxis(found, axis, 0)[~_inside(labels.shape[axis], points)] = 0
-    return found
-
-
-def _inside(size: int, positions: np.ndarray) -> np.ndarray:
-    return (positions > -0.5) & (positions < size - 0.5)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vctlib.anatomy import MEASURE, PAPER16
 from vctlib.config import Profile
 from vctlib.errors import InputError
+from vctlib.networks.body_shapes import BodyShapes
 from vctlib.networks.latent_diffusion import LatentDiffusion
 from vctlib.networks.latent_statistics import LatentStandardiser
 from vctlib.networks.lesion_detector import LesionDetector
@@ -48,13 +49,15 @@ class JointLatentDiffusion(nn.Module):
         self.statistics = LatentStandardiser(
             config.mean, sum(groups), grid, groups=groups, conditioning=config.conditioning
         )
-        self.placements = PlacementModel(config.conditioning, config.prior_factors)
+        shapes = _shapes(profile)
+        n_shapes = shapes.config.n_shapes if shapes else 0
+        self.placements = PlacementModel(config.conditioning, config.prior_factors, n_shapes)
         self.organs = OrganIntensities(config.conditioning, config.prior_factors)
         self.reads_image = getattr(profile.segmentation_autoencoder, "reads_image", False)
 
     def fit_statistics(self, latents: Tensor, placements: Tensor, organs: Tensor, attributes: Tensor) -> None:
         """Learn mean and scale of training latents (n, channel, x, y, z), those that are modelled, and of placements
-        (n, 7) and quantiles of organs (n, organ, 41), of people of these attributes (n, 4)."""
+        (n, 7 + shapes) and quantiles of organs (n, organ, 41), of people of these attributes (n, 4)."""
         self.statistics.fit(latents, attributes)
         prior = self.denoiser.prior
         with_factors = latents if len(prior.factors) else latents[:0]  # a copy of all latents only where it is needed
@@ -92,7 +95,9 @@ def build(component: str, profile: Profile) -> nn.Module:
     if component.startswith("slice_regressor"):
         return SliceRegressor(profile.slice_regressor)
     if component == "image_autoencoder":
-        return StackedAutoencoder(profile.image_autoencoder)
+        network = StackedAutoencoder(profile.image_autoencoder)
+        network.shapes = _shapes(profile)
+        return network
     if component == "segmentation_autoencoder":
         image_channels = profile.image_autoencoder.stages[-1].latent_channels
         return SegmentationAutoencoder(profile.segmentation_autoencoder, len(PAPER16) + 1, image_channels)
@@ -107,9 +112,14 @@ def build(component: str, profile: Profile) -> nn.Module:
     raise InputError(f"no component {component!r}")
 
 
+def _shapes(profile: Profile) -> BodyShapes | None:
+    config = profile.body_frame and profile.body_frame.deformation
+    return BodyShapes(config, profile.cohort.grid) if config else None
+
+
 # What is released with eight bits a number, by the beginning of its name: the largest parts.
 _PACKED = {
-    "image_autoencoder": ("stages.0.residual.",),
+    "image_autoencoder": ("stages.0.residual.", "shapes.components"),
     "segmentation_autoencoder": ("stage.residual.",),
     "latent_diffusion": ("denoiser.unet.",),
     "post_processor": ("body.", "head."),

@@ -14,6 +14,7 @@ from vctlib.config import Profile
 from vctlib.intensity import NETWORK_HU, compand, denormalise_hu, expand, normalise_hu
 from vctlib.networks.amounts import with_bone_hu, with_fat_share
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
+from vctlib.networks.body_shapes import BodyShapes
 from vctlib.networks.organ_intensities import with_organ_quantiles
 from vctlib.networks.precision import resolve_precision
 from vctlib.networks.sliding_window import decode_volume, encode_volume, slide
@@ -49,16 +50,23 @@ def one_hot(labels: np.ndarray | Tensor) -> Tensor:
 
 
 def encode_body(
-    image: nn.Module, segmentation: nn.Module, hu: np.ndarray, labels: np.ndarray, profile: Profile, blur: float = 0.0
+    image: nn.Module,
+    segmentation: nn.Module,
+    hu: np.ndarray,
+    labels: np.ndarray,
+    profile: Profile,
+    blur: float = 0.0,
+    where: Placement | None = None,
 ) -> tuple[np.ndarray, Placement]:
     """CT and label map (x, y, z) -> joint latents (channel, x, y, z), float32, the image's channels first; and the
-    placement of the body whose frame they are of.
+    placement of the body whose frame they are of, `where` if it is known.
 
     With `blur`, of the mean of many such bodies that are shifted in the frame by a Gaussian of so many voxels, as
     companded intensities and shares of classes.
     """
-    window, where = profile.sliding_window, placement(profile, hu, labels)
-    frame = BodyFrame(profile, where)
+    window, shapes = profile.sliding_window, shapes_of(image)
+    where = placement(profile, hu, labels, shapes) if where is None else where
+    frame = BodyFrame(profile, where, shapes)
     x, y = to_network(frame.into(hu)), one_hot(frame.labels_into(labels))
     if blur:
         shifted = GaussianFilter(3, blur).to(x.device)
@@ -70,22 +78,27 @@ def encode_body(
     return torch.cat([z_image.float(), z_labels.float()], dim=1)[0].cpu().numpy(), where
 
 
-def decode_image(image: nn.Module, z: Tensor, where: Placement | None, profile: Profile) -> np.ndarray:
-    """Latents of one image (1, channel, x, y, z) and its placement, if it has one -> CT (x, y, z) in HU, float32."""
+def shapes_of(image: nn.Module) -> BodyShapes | None:
+    """The shapes to whose template an image autoencoder's bodies are deformed, if they are."""
+    return getattr(image, "shapes", None)
+
+
+def decode_image(image: nn.Module, z: Tensor, frame: BodyFrame, profile: Profile) -> np.ndarray:
+    """Latents of one image (1, channel, x, y, z) and its frame -> CT (x, y, z) in HU, float32."""
     window = profile.sliding_window
     with inference(profile.precision):
         decoded = decode_volume(image, z, window.image_patch, window.overlap)
     framed = denormalise_hu(decoded[0, 0].float())
-    return BodyFrame(profile, where).out_of(framed).clamp(framed.min(), framed.max()).cpu().numpy()
+    return frame.out_of(framed).clamp(framed.min(), framed.max()).cpu().numpy()
 
 
-def decode_labels(segmentation: nn.Module, z: Tensor, where: Placement, profile: Profile) -> np.ndarray:
-    """What the decoder of label maps wants, and the placement -> numbers of the paper's classes (x, y, z), uint8,
+def decode_labels(segmentation: nn.Module, z: Tensor, frame: BodyFrame, profile: Profile) -> np.ndarray:
+    """What the decoder of label maps wants, and the frame -> numbers of the paper's classes (x, y, z), uint8,
     `without_stray_parts`."""
     window = profile.sliding_window
     with inference(profile.precision):
         logits = decode_volume(segmentation, z, window.image_patch, window.overlap)
-    logits = BodyFrame(profile, where).out_of(logits.float(), order=1)
+    logits = frame.out_of(logits.float(), order=1)
     return without_stray_parts(_likeliest(logits), logits[0])
 
 
@@ -108,13 +121,14 @@ def encode_image(image: nn.Module, hu: np.ndarray, where: Placement | None, prof
     body lies."""
     window = profile.sliding_window
     with inference(profile.precision):
-        framed = to_network(BodyFrame(profile, where).into(hu))
+        framed = to_network(BodyFrame(profile, where, shapes_of(image)).into(hu))
         return encode_volume(image, framed, window.image_patch, window.overlap)
 
 
 def reconstruct_volume(image: nn.Module, hu: np.ndarray, where: Placement | None, profile: Profile) -> np.ndarray:
     """Encode and decode one CT (x, y, z) in HU, as `encode_image` and `decode_image` do."""
-    return decode_image(image, encode_image(image, hu, where, profile), where, profile)
+    frame = BodyFrame(profile, where, shapes_of(image))
+    return decode_image(image, encode_image(image, hu, where, profile), frame, profile)
 
 
 def _likeliest(logits: Tensor) -> np.ndarray:

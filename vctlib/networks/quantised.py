@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from vctlib.networks.body_shapes import BodyShapes
 from vctlib.networks.codebook import Codebook
 
 
@@ -31,6 +32,11 @@ class QuantisedAutoencoder(nn.Module):
     @property
     def latent_channels(self) -> int:
         return self.autoencoder.latent_channels
+
+    @property
+    def shapes(self) -> BodyShapes | None:
+        """Those of the autoencoder."""
+        return self.autoencoder.shapes
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Image (batch, 1, x, y, z) -> quantised latents (batch, latent_channels, x/c, y/c, z/c)."""

@@ -13,6 +13,7 @@ from torch import nn
 
 from vctlib.network_config import ImageAutoencoderConfig
 from vctlib.networks.block_stage import BlockStage
+from vctlib.networks.body_shapes import BodyShapes
 from vctlib.networks.vector_quantised_stage import VectorQuantisedStage
 
 
@@ -20,11 +21,13 @@ class StackedAutoencoder(nn.Module):
     """Composed encoder and decoder of CT images (batch, 1, x, y, z) on the network's intensity scale.
 
     Encoding keeps latents continuous all the way; quantisation happens on the way back, before each decoder, so that
-    a latent which a diffusion model drew is pulled to codes that the decoders know.
+    a latent which a diffusion model drew is pulled to codes that the decoders know. Images may be of bodies that were
+    deformed to the template of `shapes`.
     """
 
     def __init__(self, config: ImageAutoencoderConfig):
         super().__init__()
+        self.shapes: BodyShapes | None = None
         in_channels = [1] + [stage.latent_channels for stage in config.stages[:-1]]
         self.stages = nn.ModuleList(
             BlockStage(n, stage, companded=True) if stage.kind == "block_pca" else VectorQuantisedStage(n, stage)

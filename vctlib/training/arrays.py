@@ -1,5 +1,6 @@
 """Volumes laid out for fast random access: memory-mapped arrays beside the run, made once from a cohort."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,8 @@ from vctlib.cohort import Cohort
 from vctlib.config import Profile
 from vctlib.errors import InputError
 from vctlib.files import sha256, write_text
-from vctlib.networks.body_frame import BodyFrame, placement
+from vctlib.networks.body_frame import BodyFrame, Placement, placement
+from vctlib.networks.body_shapes import BodyShapes
 
 BODY_HU = -500.0  # a voxel above this lies in the body (or is a table)
 _BODY_STRIDE = 4  # voxels; body positions are kept on a coarse lattice
@@ -48,7 +50,8 @@ def cached_array(path: Path, key: str, make: Callable[[int], np.ndarray], count:
 class BodyArrays:
     """CTs (int16) and reduced label maps (uint8) of some subjects of a cohort, as (n, x, y, z) arrays on disk.
 
-    With `frame_of`, in the frame that this profile gives to bodies. Raises InputError where there are no subjects.
+    With `frame_of`, in the frame that this profile gives to bodies, deformed to the template of `shapes` if there are
+    any. Raises InputError where there are no subjects.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class BodyArrays:
         *,
         target: LabelTable | None = None,
         frame_of: Profile | None = None,
+        shapes: BodyShapes | None = None,
         tag: str = "",
     ) -> None:
         self.subjects = cohort.subjects
@@ -67,14 +71,14 @@ class BodyArrays:
         count, framed = len(self.subjects), frame_of is not None and frame_of.body_frame is not None
         if framed:
             tag += "_framed"
-            key += frame_of.body_frame.model_dump_json()
+            key += frame_of.body_frame.model_dump_json() + shapes_key(shapes)
+            placed = cached_placements(cohort, folder, frame_of, shapes)
 
         def reduced(index: int, table: LabelTable) -> np.ndarray:
             return reduce_labels(cohort.labels(self.subjects[index]), cohort.info.labels, table)
 
         def frame(index: int) -> BodyFrame:
-            hu = cohort.ct(self.subjects[index])[0]
-            return BodyFrame(frame_of, placement(frame_of, hu, reduced(index, PAPER16)))
+            return BodyFrame(frame_of, Placement.of(placed[index].tolist()), shapes)
 
         def ct(index: int) -> np.ndarray:
             hu = cohort.ct(self.subjects[index])[0]
@@ -90,6 +94,30 @@ class BodyArrays:
             path = folder / f"labels{len(target)}{tag}.npy"
             self.labels = cached_array(path, key + str(dict(target)), labels, count, "reading labels")
         self.body = [body_positions(volume) for volume in self.hu]
+
+
+def cached_placements(cohort: Cohort, folder: Path, profile: Profile, shapes: BodyShapes | None = None) -> np.ndarray:
+    """`Placement.numbers` (n, 7 + shapes), float64, of a cohort's subjects, kept in the folder."""
+    key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(cohort.subjects)}"
+    key += f" {Placement._fields} {profile.body_frame and profile.body_frame.model_dump_json()} {shapes_key(shapes)}"
+
+    def placed(index: int) -> np.ndarray:
+        subject = cohort.subjects[index]
+        labels = reduce_labels(cohort.labels(subject), cohort.info.labels, PAPER16)
+        return np.array(placement(profile, cohort.ct(subject)[0], labels, shapes).numbers)
+
+    name = hashlib.sha256(key.encode()).hexdigest()[:8]  # of several cohorts, one folder
+    return cached_array(folder / f"placements_{name}.npy", key, placed, len(cohort.subjects), "placing people")
+
+
+def shapes_key(shapes: BodyShapes | None) -> str:
+    """What tells shapes apart; nothing without any."""
+    if shapes is None:
+        return ""
+    digest = hashlib.sha256()
+    for tensor in shapes.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def body_positions(hu: np.ndarray) -> np.ndarray:

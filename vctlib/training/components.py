@@ -16,29 +16,33 @@ from vctlib.anatomy import MEASURE, PAPER16, reduce_labels
 from vctlib.attributes import Attributes
 from vctlib.files import sha256
 from vctlib.networks.block_stage import BlockStage
-from vctlib.networks.body_frame import Placement, placement
+from vctlib.networks.body_frame import Placement
 from vctlib.networks.components import build
 from vctlib.networks.inference import (
     device,
     encode_body,
     inference,
     one_hot,
+    shapes_of,
     to_network,
 )
 from vctlib.networks.organ_intensities import TOLD, organ_quantiles
 from vctlib.training import objectives
-from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array
+from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array, cached_placements
 from vctlib.training.blocks import fit_components
 from vctlib.training.decoded import decoded_people
 from vctlib.training.run import TrainingRun
+from vctlib.training.shapes import fit_shapes
 
 
 def train_image_autoencoder(run: TrainingRun) -> dict:
     """Stage after stage; one vector-quantised stage is the vanilla case of the paper."""
     profile, config = run.profile, run.profile.image_autoencoder
-    arrays = run.arrays(framed=True)
+    shapes = fit_shapes(run)
+    arrays = run.arrays(framed=True, shapes=shapes)
     torch.manual_seed(run.seed)
     network = build("image_autoencoder", profile).to(device())
+    network.shapes = shapes
     summaries, factor = {}, 1
     for level, (stage, stage_config) in enumerate(zip(network.stages, config.stages, strict=True)):
         name = f"image_autoencoder_{level}"
@@ -111,7 +115,7 @@ def _state_hash(module: nn.Module) -> str:
 def _frame(run: TrainingRun) -> dict:
     """The frame in which bodies are seen, for keys of checkpoints; nothing where there is none."""
     config = run.profile.body_frame
-    return {} if config is None else {"body_frame": config.model_dump(mode="json")}
+    return {} if config is None else {"body_frame": config.model_dump(mode="json", exclude_none=True)}
 
 
 def _built_on(run: TrainingRun, *names: str) -> dict[str, str]:
@@ -122,19 +126,23 @@ def _built_on(run: TrainingRun, *names: str) -> dict[str, str]:
 def train_segmentation_autoencoder(run: TrainingRun) -> dict:
     """Label maps of the paper's 16 classes to latents and back."""
     config = run.profile.segmentation_autoencoder
-    arrays = run.arrays(PAPER16, framed=True)
+    deformed = run.profile.body_frame is not None and run.profile.body_frame.deformation is not None
+    shapes = shapes_of(run.trained("image_autoencoder")) if deformed else None
+    arrays = run.arrays(PAPER16, framed=True, shapes=shapes)
     torch.manual_seed(run.seed)
     network = build("segmentation_autoencoder", run.profile).to(device())
     image, built_on = None, {}
-    if network.reads_image:
+    if network.reads_image or deformed:
         image, built_on = run.trained("image_autoencoder"), _built_on(run, "image_autoencoder")
+    if network.reads_image:
         network.stage.context_scale.copy_(_latent_scale(run, image, arrays))
     if config.kind == "block_pca":
         labels = arrays.labels
         fit_components(
             network.stage, lambda i: one_hot(labels[i])[0].cpu(), lambda i: labels[i] > 0, len(labels), run.seed
         )
-    objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config, image)
+    read = image if network.reads_image else None
+    objective = objectives.SegmentationObjective(network, arrays, len(PAPER16) + 1, config, read)
     section = config.model_dump(mode="json") | built_on | _frame(run)
     summary = run.fit("segmentation_autoencoder", objective, config.optimization, section)
     return run.release("segmentation_autoencoder", network, {"segmentation_autoencoder": summary})
@@ -144,7 +152,7 @@ class JointLatents(NamedTuple):
     """What the latent diffusion learns from n people."""
 
     latents: Tensor  # of image and label map (n, channel, x, y, z)
-    placements: Tensor  # (n, 7)
+    placements: Tensor  # (n, 7 + shapes)
     organs: Tensor  # quantiles of the organs' intensities (n, organ, 41)
     attributes: Tensor  # (n, 4)
 
@@ -163,11 +171,12 @@ def joint_latents(run: TrainingRun) -> JointLatents:
         cohort, subject = people[index]
         return cohort.ct(subject)[0], reduce_labels(cohort.labels(subject), cohort.info.labels, PAPER16)
 
-    def latents(index: int) -> np.ndarray:
-        return encode_body(image, segmentation, *body(index), run.profile)[0]
+    cache, shapes = run.folder / "cache", shapes_of(image)
+    placed = np.concatenate([cached_placements(cohort, cache, run.profile, shapes) for cohort in cohorts])
 
-    def where(index: int) -> np.ndarray:
-        return np.array(placement(run.profile, *body(index)), np.float32)
+    def latents(index: int) -> np.ndarray:
+        where = Placement.of(placed[index].tolist())
+        return encode_body(image, segmentation, *body(index), run.profile, where=where)[0]
 
     def organs(index: int) -> np.ndarray:
         return organ_quantiles(*body(index))
@@ -175,12 +184,10 @@ def joint_latents(run: TrainingRun) -> JointLatents:
     weights = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
     key = weights + str(_frame(run))
     key += " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
-    cache = run.folder / "cache"
     encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
-    placed = cached_array(cache / "placements.npy", key + str(Placement._fields), where, len(people), "placing people")
     seen = cached_array(cache / "organs.npy", key + str(TOLD), organs, len(people), "looking at organs")
     attributes = [Attributes.from_row(row).values() for cohort in cohorts for _, row in cohort.table.iterrows()]
-    parts = (torch.from_numpy(np.array(part)) for part in (encoded, placed, seen))
+    parts = (torch.from_numpy(np.array(part, np.float32)) for part in (encoded, placed, seen))
     return JointLatents(*parts, torch.tensor(attributes))
 
 

@@ -8,6 +8,7 @@ person stays a reconstruction, so that the network learns to leave alone what is
 Source: killeen2025 section 4.1.3 (reconstructions); Meng et al. 2022 (SDEdit).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from vctlib.attributes import Attributes
 from vctlib.errors import InputError
 from vctlib.files import sha256
-from vctlib.networks.body_frame import Placement, placement
+from vctlib.networks.body_frame import BodyFrame, Placement
 from vctlib.networks.inference import (
     decode_image,
     decode_labels,
@@ -24,10 +25,11 @@ from vctlib.networks.inference import (
     encode_body,
     inference,
     reconstruct_volume,
+    shapes_of,
     with_amounts,
 )
 from vctlib.networks.schedule import guided, make_schedule
-from vctlib.training.arrays import BodyArrays, cached_array
+from vctlib.training.arrays import BodyArrays, cached_array, cached_placements
 from vctlib.training.run import TrainingRun
 
 
@@ -59,17 +61,24 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
     def cached(name: str, make, label: str) -> np.ndarray:
         return cached_array(cache / f"{name}.npy", key, make, count, label)
 
-    def where(index: int):
-        return placement(run.profile, arrays.hu[index], arrays.labels[index])
-
     image = run.trained("image_autoencoder")
+    shapes = shapes_of(image)
+    people = run.people()
+    placed = cached_placements(people, cache, run.profile, shapes)
+
+    def where(index: int) -> Placement:
+        return Placement.of(placed[index].tolist())
+
+    def frame(index: int) -> BodyFrame:
+        return BodyFrame(run.profile, where(index), shapes)
+
     if len(parts) == 1:
 
         def reconstructed(index: int) -> np.ndarray:
             return _rounded(reconstruct_volume(image, arrays.hu[index], where(index), run.profile))
 
         return DecodedPeople(cached("reconstructed", reconstructed, "reconstructing CT"))
-    latents = cached("decoded_latents", _latents_of(run, arrays), "encoding people")
+    latents = cached("decoded_latents", _latents_of(run, arrays, where), "encoding people")
     segmentation = run.trained("segmentation_autoencoder")
 
     def split(index: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -78,13 +87,13 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
         return of_image, torch.cat([own, of_image], dim=1) if segmentation.reads_image else own
 
     def labels(index: int) -> np.ndarray:
-        return decode_labels(segmentation, split(index)[1], where(index), run.profile)
+        return decode_labels(segmentation, split(index)[1], frame(index), run.profile)
 
     wanted = run.profile.latent_diffusion.joint_labels and (config.reads_labels or frame is not None)
     maps = cached("decoded_labels", labels, "decoding labels") if wanted else None
 
     def decoded(index: int) -> np.ndarray:
-        hu = decode_image(image, split(index)[0], where(index), run.profile)
+        hu = decode_image(image, split(index)[0], frame(index), run.profile)
         return _rounded(hu if maps is None else with_amounts(hu, maps[index], where(index), run.profile))
 
     images = cached("decoded", decoded, "decoding CT")
@@ -100,7 +109,7 @@ def _like_sample(index: int) -> bool:
     return index % 2 == 1
 
 
-def _latents_of(run: TrainingRun, arrays: BodyArrays):
+def _latents_of(run: TrainingRun, arrays: BodyArrays, where: Callable[[int], Placement]):
     """A function: number of a person -> joint latents (channel, x, y, z), of every second one blurred and renewed as
     the profile asks."""
     config, steps = run.profile.post_processor, run.profile.synthesis.steps
@@ -110,7 +119,8 @@ def _latents_of(run: TrainingRun, arrays: BodyArrays):
         blur = 0.0
         if _like_sample(index):
             blur = config.blur * np.random.default_rng([run.seed, index, 1]).uniform(0.5, 1.5)
-        return encode_body(*networks[:2], arrays.hu[index], arrays.labels[index], run.profile, blur)[0]
+        body = arrays.hu[index], arrays.labels[index]
+        return encode_body(*networks[:2], *body, run.profile, blur, where(index))[0]
 
     if config.noise_shares is None:
         return encoded

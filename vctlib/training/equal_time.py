@@ -17,6 +17,7 @@ from vctlib.files import write_text
 from vctlib.network_config import MultiWindow
 from vctlib.training.components import train_image_autoencoder
 from vctlib.training.run import TrainingRun
+from vctlib.training.shapes import fit_shapes
 
 PROBE_STEPS = 12  # of the longest stage, to learn what a step costs
 _COUNTED = ("codebook_warmup", "adversarial_start")  # beside the optimizer's own, what a stage counts in steps
@@ -53,7 +54,7 @@ def train_for(run: TrainingRun, seconds: float, folder: Path) -> TimedTraining:
     section = run.profile.image_autoencoder.model_dump(mode="json")
     identity = json.dumps([section, seconds, run.seed, run.people().subjects], sort_keys=True)
     own = folder / hashlib.sha256(identity.encode()).hexdigest()[:16]
-    run.arrays(framed=True)  # to read the people from their files is no kind's cost
+    run.arrays(framed=True, shapes=fit_shapes(run))  # to read the people from their files is no kind's cost
     timed = _beside(run, own, run.profile)
     note, plan, weights = own / "timed.json", own / "plan.json", timed.weights("image_autoencoder")
     if not (note.exists() and weights.exists()):

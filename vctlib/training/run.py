@@ -11,6 +11,7 @@ from vctlib.cohort import Cohort
 from vctlib.config import Profile
 from vctlib.files import sha256
 from vctlib.network_config import Optimization
+from vctlib.networks.body_shapes import BodyShapes
 from vctlib.networks.components import release, restore
 from vctlib.networks.inference import device
 from vctlib.networks.precision import resolve_precision
@@ -35,11 +36,11 @@ class TrainingRun:
     def people(self) -> Cohort:
         return self.cohort.subset("train")
 
-    def arrays(self, target=None, *, framed: bool = False) -> BodyArrays:
-        """Of the training people; `framed` as the generator's networks see them."""
-        return BodyArrays(
-            self.people(), self.folder / "cache", target=target, frame_of=self.profile if framed else None
-        )
+    def arrays(self, target=None, *, framed: bool = False, shapes: BodyShapes | None = None) -> BodyArrays:
+        """Of the training people; `framed` as the generator's networks see them, deformed to the template of `shapes`
+        if there are any."""
+        frame_of = self.profile if framed else None
+        return BodyArrays(self.people(), self.folder / "cache", target=target, frame_of=frame_of, shapes=shapes)
 
     def weights(self, component: str) -> Path:
         return self.models / f"{component}.safetensors"

@@ -1,0 +1,126 @@
+"""Shapes of bodies: what is learned of displacements, and that the way into the template and back is one way."""
+
+import numpy as np
+import pytest
+import torch
+
+from vctlib.errors import InputError
+from vctlib.network_config import DeformationConfig
+from vctlib.networks.body_frame import BodyFrame, Placement, placement
+from vctlib.networks.body_shapes import BodyShapes, halved
+from vctlib.networks.resampling import at_points, straight
+
+GRID = (32, 24, 48)
+LATTICE = tuple(size // 4 for size in GRID)
+CONFIG = DeformationConfig(n_shapes=2, iterations=(30, 20))
+N = 40
+
+
+def directions() -> np.ndarray:
+    """Two smooth displacements (2, 3, lattice) in voxels: all wider along x, and the upper half backwards along y."""
+    x, y, z = np.meshgrid(*[(np.arange(n) - (n - 1) / 2) / n for n in LATTICE], indexing="ij")
+    wider = np.stack([2.0 * np.sin(np.pi * x), 0 * y, 0 * z])
+    back = np.stack([0 * x, 1.5 * (1 + np.tanh(4 * z)) / 2, 0 * z])
+    return np.stack([wider, back]).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def people():
+    rng = np.random.default_rng(0)
+    how_much = rng.standard_normal((N, 2)) * (1.0, 0.5)
+    mean = np.full((3, *LATTICE), 0.25, np.float32)
+    return how_much, mean + np.tensordot(how_much, directions(), 1).astype(np.float32)
+
+
+@pytest.fixture
+def shapes(people) -> BodyShapes:
+    shapes = BodyShapes(CONFIG, GRID)
+    shapes.fit(people[1])
+    return shapes
+
+
+def test_components_are_the_directions_in_which_people_differ(shapes, people):
+    how_much, displacements = people
+    found = np.array([shapes.project(own) for own in displacements])
+    assert np.allclose(found.std(0, ddof=1), 1, atol=1e-3) and np.allclose(found.mean(0), 0, atol=1e-5)
+    for k in range(2):  # the first is the width, which varies most
+        assert abs(np.corrcoef(found[:, k], how_much[:, k])[0, 1]) > 0.97
+    kept = shapes._kept(tuple(found[3]))
+    np.testing.assert_allclose(kept, displacements[3], atol=1e-3)
+
+
+def test_too_few_people_are_refused(people):
+    with pytest.raises(InputError, match="2 shapes need more than 2 people, not 2; lower n_shapes"):
+        BodyShapes(CONFIG, GRID).fit(people[1][:2])
+
+
+def test_there_and_back_is_where_one_was(shapes):
+    """Points of the template, taken to a body and back."""
+    own = (1.5, -1.0)
+    there = straight(list(map(np.arange, GRID))) + shapes.displacements_at(own)
+    template = torch.from_numpy(shapes.back_from(own, list(map(np.arange, GRID))))  # of a body's voxels
+    again = at_points(template.float(), there, 3).numpy()
+    inner = (slice(None), *[slice(5, -5)] * 3)
+    assert np.abs(again - straight(list(map(np.arange, GRID))))[inner].max() < 0.1
+    assert np.abs(shapes.displacements_at(own)[inner]).max() > 1.5
+
+
+def body(wide: float = 6.0, lean: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """CT and label map: a cylinder, wider than deep, whose upper half leans backwards, with bone along it."""
+    x, y, z = np.meshgrid(*map(np.arange, GRID), indexing="ij")
+    middle = 11.5 + lean / (1 + np.exp(-(z - 23.5) / 3))
+    radius = np.hypot((x - 15.5) / wide, (y - middle) / 6.0)
+    hu = -1000 + 1040 / (1 + np.exp(12 * (radius - 1))) / (1 + np.exp(-2.0 * np.minimum(z - 5, 42 - z)))
+    labels = np.where((hu > -500) & (radius < 0.6), 3, 0)
+    labels[15:17, 11:13, 8:40] = 1
+    return hu.astype(np.float32), labels.astype(np.uint8)
+
+
+@pytest.fixture
+def profile(micro_profile):
+    cohort = micro_profile.cohort.model_copy(update={"grid": GRID, "spacing_mm": (10.0, 10.0, 10.0)})
+    frame = {"length_voxels": 32, "lowest_voxel": 8, "mean_length_mm": 320.0, "mean_girth_mm": 112.0}
+    frame = micro_profile.body_frame.model_copy(update=frame | {"deformation": CONFIG})
+    return micro_profile.model_copy(update={"cohort": cohort, "body_frame": frame})
+
+
+@pytest.fixture
+def of_bodies(profile) -> BodyShapes:
+    """Shapes of bodies that differ in width and lean, with one of them as the template."""
+    framed = [
+        BodyFrame(profile, placement(profile, *own)).into(own[0])
+        for own in (body(6.0 + a, b) for a in (-0.8, 0.0, 0.8) for b in (-1.5, 0.0, 1.5))
+    ]
+    shapes = BodyShapes(CONFIG, GRID)
+    shapes.template.copy_(torch.from_numpy(halved(framed[4])))
+    shapes.fit(np.array([shapes.displacement(halved(one)) for one in framed]))
+    return shapes
+
+
+def test_somebody_of_another_shape_lies_on_the_template(profile, of_bodies):
+    hu, labels = body(6.6, 1.2)
+    where = placement(profile, hu, labels, of_bodies)
+    assert (
+        len(where.shape) == 2 and where.numbers == [*where[:7], *where.shape] and Placement.of(where.numbers) == where
+    )
+    frame, plain = BodyFrame(profile, where, of_bodies), BodyFrame(profile, where._replace(shape=()), of_bodies)
+    off = [np.abs(halved(one.into(hu)) - of_bodies.template.numpy()).mean() for one in (frame, plain)]
+    assert off[0] < 0.35 * off[1]
+    back = frame.out_of(torch.from_numpy(frame.into(hu))).numpy()
+    inside = hu > -500
+    assert np.abs(back - hu)[inside].mean() < 12  # HU, of 1040
+    deformed = frame.labels_into(labels)
+    again = frame.out_of(torch.nn.functional.one_hot(torch.from_numpy(deformed).long(), 4).movedim(-1, 0)[None], 1)
+    same = again[0].argmax(0).numpy() == labels
+    assert same[inside].mean() > 0.97
+
+
+def test_the_same_body_of_another_shape_is_of_that_shape(profile, of_bodies):
+    """One person's appearance, and her shape moved along what widens people."""
+    hu, labels = body()
+    where = placement(profile, hu, labels, of_bodies)
+    wide = placement(profile, *body(6.8), of_bodies)
+    framed = torch.from_numpy(BodyFrame(profile, where, of_bodies).into(hu))
+    as_wide = BodyFrame(profile, where._replace(shape=wide.shape, girth=wide.girth), of_bodies).out_of(framed).numpy()
+    across = [(one[:, 11, 24] > -500).sum() for one in (hu, as_wide, body(6.8)[0])]
+    assert across[0] < across[1] and abs(across[1] - across[2]) <= 1
