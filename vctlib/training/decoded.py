@@ -63,13 +63,12 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
 
     image = run.trained("image_autoencoder")
     shapes = shapes_of(image)
-    people = run.people()
-    placed = cached_placements(people, cache, run.profile, shapes)
+    placed = cached_placements(run.people(), cache, run.profile, shapes)
 
     def where(index: int) -> Placement:
         return Placement.of(placed[index].tolist())
 
-    def frame(index: int) -> BodyFrame:
+    def frame_of(index: int) -> BodyFrame:
         return BodyFrame(run.profile, where(index), shapes)
 
     if len(parts) == 1:
@@ -87,13 +86,13 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
         return of_image, torch.cat([own, of_image], dim=1) if segmentation.reads_image else own
 
     def labels(index: int) -> np.ndarray:
-        return decode_labels(segmentation, split(index)[1], frame(index), run.profile)
+        return decode_labels(segmentation, split(index)[1], frame_of(index), run.profile)
 
     wanted = run.profile.latent_diffusion.joint_labels and (config.reads_labels or frame is not None)
     maps = cached("decoded_labels", labels, "decoding labels") if wanted else None
 
     def decoded(index: int) -> np.ndarray:
-        hu = decode_image(image, split(index)[0], frame(index), run.profile)
+        hu = decode_image(image, split(index)[0], frame_of(index), run.profile)
         return _rounded(hu if maps is None else with_amounts(hu, maps[index], where(index), run.profile))
 
     images = cached("decoded", decoded, "decoding CT")

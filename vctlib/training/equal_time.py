@@ -53,6 +53,8 @@ def train_for(run: TrainingRun, seconds: float, folder: Path) -> TimedTraining:
     """
     section = run.profile.image_autoencoder.model_dump(mode="json")
     identity = json.dumps([section, seconds, run.seed, run.people().subjects], sort_keys=True)
+    if run.profile.body_frame is not None and run.profile.body_frame.deformation is not None:
+        identity += run.profile.body_frame.model_dump_json()  # bodies of other shapes are other images
     own = folder / hashlib.sha256(identity.encode()).hexdigest()[:16]
     run.arrays(framed=True, shapes=fit_shapes(run))  # to read the people from their files is no kind's cost
     timed = _beside(run, own, run.profile)
