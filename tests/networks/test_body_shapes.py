@@ -124,3 +124,16 @@ def test_the_same_body_of_another_shape_is_of_that_shape(profile, of_bodies):
     as_wide = BodyFrame(profile, where._replace(shape=wide.shape, girth=wide.girth), of_bodies).out_of(framed).numpy()
     across = [(one[:, 11, 24] > -500).sum() for one in (hu, as_wide, body(6.8)[0])]
     assert across[0] < across[1] and abs(across[1] - across[2]) <= 1
+
+
+def test_the_deformed_template_shows_what_the_template_shows_where_it_was_taken_to(shapes):
+    """A bright plane of the template, and bodies that are wider along x by what the first shape says."""
+    shapes.mean.zero_()
+    column = 12  # of the template's voxels, of two each
+    shapes.template.fill_(-1.0)[column] = 3.5
+    own = (1.5, 0.0)
+    shown = shapes.deformed_template(own)
+    assert shown.shape == tuple(size // 2 for size in GRID) and shown.min() >= -1000
+    by = shapes.displacements_at(own)[0, 2 * column : 2 * column + 2, 12, 24].mean() / 2
+    found = (shown[:, 6, 12] + 1000) @ np.arange(GRID[0] // 2) / (shown[:, 6, 12] + 1000).sum()
+    assert abs(by) > 0.3 and found == pytest.approx(column + by, abs=0.15)

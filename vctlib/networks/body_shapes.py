@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vctlib.errors import InputError
-from vctlib.intensity import compand, normalise_hu
+from vctlib.intensity import compand, denormalise_hu, expand, normalise_hu
 from vctlib.network_config import DeformationConfig
 from vctlib.networks.registration import register
 from vctlib.networks.resampling import at_points, spline, straight
@@ -82,6 +82,13 @@ class BodyShapes(nn.Module):
         for _ in range(_INVERSIONS):
             back = -at_points(forth, (own + back).clip(0, ends), order=1).numpy()
         return straight(positions) + _between(_HALF * back, _HALF, positions)
+
+    def deformed_template(self, coefficients: tuple[float, ...]) -> np.ndarray:
+        """The template (x, y, z) as who has these coefficients would show it, in HU, at every second voxel of the
+        frame."""
+        half = [np.arange(size // _HALF) * _HALF + (_HALF - 1) / 2 for size in self.grid]
+        points = (self.back_from(coefficients, half) - (_HALF - 1) / 2) / _HALF
+        return denormalise_hu(expand(at_points(self.template.cpu(), points, order=1).numpy()))
 
     def _kept(self, coefficients: tuple[float, ...]) -> np.ndarray:
         weights = torch.tensor(coefficients, dtype=torch.float32, device=self.mean.device)
