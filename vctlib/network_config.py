@@ -123,7 +123,8 @@ class DeformationConfig(Strict):
     n_shapes: PositiveInt = 64  # principal components of the displacement; fewer than people
     template_people: PositiveInt = 24  # whose mean, deformed to the one before, is the template of each round
     template_rounds: PositiveInt = 3
-    iterations: tuple[NonNegativeInt, ...] = (30, 25, 12)  # of demons on voxels 8, 4 and 2 times as wide as the frame's
+    # Of demons, on voxels 8, 4 and 2 times as wide as the frame's.
+    iterations: tuple[NonNegativeInt, ...] = Field((30, 25, 12), min_length=1)
     smoothing: PositiveFloat = 1.0  # voxels of each level
 
 

@@ -24,7 +24,7 @@ from vctlib.cohort import Cohort, CohortInfo, CohortWriter
 from vctlib.config import Profile, SynthesisConfig
 from vctlib.errors import InputError
 from vctlib.files import code_sha256, sha256
-from vctlib.networks.body_frame import BodyFrame, Placement
+from vctlib.networks.body_frame import NUMBERS, BodyFrame, Placement
 from vctlib.networks.components import restore
 from vctlib.networks.inference import (
     decode_image,
@@ -41,7 +41,7 @@ from vctlib.networks.organ_intensities import TOLD, of_no_organ, organ_quantiles
 from vctlib.networks.schedule import guided, make_schedule
 
 # What decides a body beside weights and settings: where this code changes, cohorts are drawn anew.
-CODE = ("synthesis", "networks", "anatomy", "attributes", "intensity", "measure/mask")
+CODE = ("synthesis", "networks", "anatomy", "attributes", "intensity", "measure/mask", "measure/parts")
 ATTRIBUTE_COLUMNS = ("sex", "age_years", "height_cm", "weight_kg")
 
 
@@ -68,8 +68,8 @@ class Generator:
     def load(cls, weights: Mapping[str, Path]) -> "Generator":
         """Restore the parts from their weights files; without `post_processor` decoded images stay as they are.
 
-        Raises InputError naming the file that is absent or wrong, or a post-processor that reads label maps where the
-        latent diffusion makes none.
+        Raises InputError naming the file that is absent or wrong, a latent diffusion of other shapes than the image
+        autoencoder's, or a post-processor that reads label maps where the latent diffusion makes none.
         """
         parts = {name: restore(path, name) for name, path in weights.items()}
         networks = {name: part[0].to(device()) for name, part in parts.items()}
@@ -78,6 +78,13 @@ class Generator:
             raise InputError(
                 f"{weights['post_processor']}: reads label maps, and {weights['latent_diffusion']} makes none; "
                 "leave the post-processor out"
+            )
+        shapes = shapes_of(networks["image_autoencoder"])
+        numbers = NUMBERS + (shapes.config.n_shapes if shapes else 0)
+        if networks["latent_diffusion"].placements.count != numbers:
+            raise InputError(
+                f"{weights['latent_diffusion']}: draws bodies of other shapes than those of "
+                f"{weights['image_autoencoder']}; both must come from one training"
             )
         return cls(
             networks["image_autoencoder"],

@@ -1,13 +1,17 @@
 """Shapes of bodies: what is learned of displacements, and that the way into the template and back is one way."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 from vctlib.errors import InputError
+from vctlib.intensity import normalise_hu
 from vctlib.network_config import DeformationConfig
 from vctlib.networks.body_frame import BodyFrame, Placement, placement
 from vctlib.networks.body_shapes import BodyShapes, halved
+from vctlib.networks.inference import encode_body, encode_image, reconstruct_volume
 from vctlib.networks.resampling import at_points, straight
 
 GRID = (32, 24, 48)
@@ -63,6 +67,36 @@ def test_there_and_back_is_where_one_was(shapes):
     inner = (slice(None), *[slice(5, -5)] * 3)
     assert np.abs(again - straight(list(map(np.arange, GRID))))[inner].max() < 0.1
     assert np.abs(shapes.displacements_at(own)[inner]).max() > 1.5
+
+
+def test_there_and_back_where_neighbours_move_apart_by_more_than_their_distance(shapes):
+    """As in the fat of heavy people, where whole steps of the fixed point swing to and fro."""
+    x = (np.arange(LATTICE[0]) - (LATTICE[0] - 1) / 2)[:, None, None]
+    apart = 1.4 * 4 * 1.5 * np.tanh(x / 1.5) * np.ones(LATTICE)  # 1.4 voxels a voxel in the middle
+    shapes.mean.copy_(torch.from_numpy(np.stack([apart, 0 * apart, 0 * apart])))
+    nobody = (0.0, 0.0)
+    there = straight(list(map(np.arange, GRID))) + shapes.displacements_at(nobody)
+    assert np.diff(there, axis=1)[0, 15].min() > 2
+    template = torch.from_numpy(shapes.back_from(nobody, list(map(np.arange, GRID)))).float()
+    again = at_points(template, there, 1).numpy()
+    near = (np.abs(there[0] - 15.5) < 13)[None] & np.ones((3, 1, 1, 1), bool)  # who lands within the grid
+    off = np.abs(again - straight(list(map(np.arange, GRID))))
+    assert off[near].max() < 0.25  # of lattices and linear interpolation; 7 with whole steps
+
+
+def test_people_who_are_there_twice_have_coefficients_of_people(people):
+    """There are fewer directions than shapes asked for."""
+    shapes = BodyShapes(DeformationConfig(n_shapes=8), GRID)
+    twice = np.concatenate([people[1][:5], people[1][:5]])
+    shapes.fit(twice)
+    found = np.array([shapes.project(own) for own in twice])
+    assert np.abs(found).max() < 10 and np.allclose(found[:, :2].std(0, ddof=1), 1, atol=1e-3)
+
+
+def test_a_placement_with_a_shape_needs_shapes(profile, of_bodies):
+    where = placement(profile, *body(), of_bodies)
+    with pytest.raises(ValueError, match="needs the shapes"):
+        BodyFrame(profile, where)
 
 
 def body(wide: float = 6.0, lean: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -137,3 +171,23 @@ def test_the_deformed_template_shows_what_the_template_shows_where_it_was_taken_
     by = shapes.displacements_at(own)[0, 2 * column : 2 * column + 2, 12, 24].mean() / 2
     found = (shown[:, 6, 12] + 1000) @ np.arange(GRID[0] // 2) / (shown[:, 6, 12] + 1000).sum()
     assert abs(by) > 0.3 and found == pytest.approx(column + by, abs=0.15)
+
+
+def test_what_encodes_and_decodes_bodies_deforms_them(profile, of_bodies):
+    """With networks that change nothing."""
+    profile = profile.model_copy(update={"precision": "no"})
+    window = profile.sliding_window.model_copy(update={"image_patch": GRID})
+    profile = profile.model_copy(update={"sliding_window": window})
+    same = SimpleNamespace(encode=lambda x: x, decode=lambda z: z, compression=1, multiple=1, shapes=of_bodies)
+    hu, labels = body(6.6, 1.2)
+    where = placement(profile, hu, labels, of_bodies)
+    frame = BodyFrame(profile, where, of_bodies)
+    expected = normalise_hu(frame.into(hu))
+    assert np.abs(expected - normalise_hu(BodyFrame(profile, where._replace(shape=())).into(hu))).max() > 0.2
+    latents, found = encode_body(same, same, hu, labels, profile)
+    assert found == where
+    np.testing.assert_allclose(latents[0], expected, atol=1e-5)
+    assert np.array_equal(latents[1:].argmax(0), frame.labels_into(labels))
+    np.testing.assert_allclose(encode_image(same, hu, where, profile)[0, 0].numpy(), expected, atol=1e-5)
+    again = reconstruct_volume(same, hu, where, profile)
+    assert np.abs(again - hu)[hu > -500].mean() < 12

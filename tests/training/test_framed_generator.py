@@ -20,6 +20,7 @@ from vctlib.networks.inference import inference, to_network
 from vctlib.training import objectives
 from vctlib.training.components import TRAINERS, joint_latents, train_segmentation_autoencoder
 from vctlib.training.loop import TrainingPaused
+from vctlib.training.shapes import fit_shapes
 
 AUTOENCODERS = ("image_autoencoder", "segmentation_autoencoder")
 BONES = ids_of(PAPER16, "bone") + ids_of(PAPER16, "appendicular_bones")
@@ -38,6 +39,17 @@ def with_autoencoders(micro_shop, empty_shop):
 def in_another_frame(shop):
     frame = shop.profile.body_frame.model_copy(update={"lowest_voxel": 7})
     return dataclasses.replace(shop, profile=shop.profile.model_copy(update={"body_frame": frame}))
+
+
+def test_generators_see_bodies_deformed(empty_shop):
+    shop, shapes = empty_shop, fit_shapes(empty_shop)
+    framed, plain = shop.arrays(PAPER16, framed=True, shapes=shapes), shop.arrays(PAPER16)
+    for hu, labels, as_it_lies, of_it in zip(framed.hu, framed.labels, plain.hu, plain.labels, strict=True):
+        expected = BodyFrame(shop.profile, placement(shop.profile, as_it_lies, of_it, shapes), shapes)
+        np.testing.assert_allclose(hu, expected.into(as_it_lies).clip(*HU_RANGE), atol=0.6)
+        assert np.array_equal(labels, expected.labels_into(of_it))
+        undeformed = BodyFrame(shop.profile, placement(shop.profile, as_it_lies, of_it))
+        assert np.abs(hu - undeformed.into(as_it_lies)).max() > 50
 
 
 def test_generators_see_bodies_in_their_frame_and_others_as_they_lie(empty_shop):

@@ -5,13 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from vctlib.anatomy import PAPER16
+from vctlib.errors import InputError
+from vctlib.network_config import DeformationConfig
 from vctlib.networks import body_shapes
 from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.body_shapes import halved
 from vctlib.networks.components import restore
 from vctlib.training import shapes as module
+from vctlib.training.components import joint_latents, train_segmentation_autoencoder
 from vctlib.training.shapes import fit_shapes
 
 
@@ -59,3 +63,26 @@ def test_shapes_are_released_with_the_image_autoencoder(micro_shop):
     fitted = fit_shapes(shop).state_dict()
     assert set(released) == {"template", "mean", "components"}
     assert all(torch.equal(released[name], fitted[name]) for name in released)
+
+
+def test_too_few_people_are_refused_before_anybody_is_framed(empty_shop, monkeypatch):
+    monkeypatch.setattr(module, "cached_array", lambda *_: pytest.fail("began"))
+    with pytest.raises(InputError, match="6 shapes need more than 6 people, not 6; lower n_shapes"):
+        fit_shapes(with_deformation(empty_shop, n_shapes=6))
+    nobody = dataclasses.replace(empty_shop, cohort=empty_shop.cohort.subset("test"))
+    with pytest.raises(InputError, match="nobody to train on; lower cohort.test_fraction"):
+        fit_shapes(nobody)
+
+
+@pytest.mark.parametrize("iterations", [[], [-1]])
+def test_deforming_without_iterations_is_refused(iterations):
+    with pytest.raises(ValidationError, match="iterations"):
+        DeformationConfig(iterations=iterations)
+
+
+def test_autoencoders_that_deform_otherwise_than_the_profile_are_refused(micro_shop):
+    shop, _ = micro_shop
+    for other in (with_deformation(shop), with_deformation(shop, n_shapes=3)):
+        for made in (joint_latents, train_segmentation_autoencoder):
+            with pytest.raises(InputError, match="deforms bodies otherwise than body_frame.deformation"):
+                made(other)

@@ -87,6 +87,8 @@ class BodyFrame:
         self._identity = profile.body_frame is None or where is None
         if self._identity:
             return
+        if where.shape and shapes is None:
+            raise ValueError("a placement with a shape needs the shapes that it is of")
         self._grid = profile.cohort.grid
         self._shape, self._shapes = where.shape, shapes if where.shape else None
         steps, origins = _axes(profile.body_frame, self._grid, profile.cohort.spacing_mm, where)

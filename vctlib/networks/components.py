@@ -147,6 +147,8 @@ def restore(path: Path, component: str) -> tuple[nn.Module, Profile, dict]:
     state, metadata = load_weights(path)
     if metadata.get("component") != component:
         raise InputError(f"{path}: holds {metadata.get('component')!r}, not {component!r}")
+    if missing := {"profile", "training"} - set(metadata):
+        raise InputError(f"{path}: its metadata lack {' and '.join(sorted(missing))}; train it again")
     try:
         profile = Profile.model_validate(metadata["profile"])
     except ValidationError as error:

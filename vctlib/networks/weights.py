@@ -74,12 +74,14 @@ def packed(state_dict: Mapping[str, Tensor], prefixes: tuple[str, ...]) -> dict[
 
 
 def unpacked(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `packed` made smaller, as float32; everything else as it is."""
+    """What `packed` made smaller, as float32; everything else as it is. Raises RuntimeError for a missing scale."""
     state = {}
     for name, tensor in stored.items():
         if name.endswith(_SCALE):
             continue
         scale = stored.get(name + _SCALE)
+        if scale is None and tensor.dtype == torch.int8:
+            raise RuntimeError(f"{name} lacks its scale")
         state[name] = tensor if scale is None else (tensor.float().flatten(1) * scale[:, None]).view(tensor.shape)
     return state
 

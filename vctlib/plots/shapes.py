@@ -14,7 +14,7 @@ _FAR = 2.0  # standard deviations
 def page_of_shapes(shapes: BodyShapes, spacing_mm: Sequence[float], count: int = 5) -> Figure:
     """The template of people's mean shape, and deformed by two standard deviations of each of the first shapes.
 
-    spacing_mm: of the frame's voxels, (3,).
+    spacing_mm: of the frame's voxels in a body of mean size, (3,).
     """
     count = min(count, len(shapes.components))
     captions, volumes = ["mean shape"], [shapes.deformed_template((0.0,) * len(shapes.components))]

@@ -67,7 +67,7 @@ class BodyArrays:
         self.subjects = cohort.subjects
         if not self.subjects:
             raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
-        key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(self.subjects)}"
+        key = cohort_key(cohort)
         count, framed = len(self.subjects), frame_of is not None and frame_of.body_frame is not None
         if framed:
             tag += "_framed"
@@ -96,10 +96,15 @@ class BodyArrays:
         self.body = [body_positions(volume) for volume in self.hu]
 
 
+def cohort_key(cohort: Cohort) -> str:
+    """What tells cohorts and selections of them apart."""
+    return f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(cohort.subjects)}"
+
+
 def cached_placements(cohort: Cohort, folder: Path, profile: Profile, shapes: BodyShapes | None = None) -> np.ndarray:
     """`Placement.numbers` (n, 7 + shapes), float64, of a cohort's subjects, kept in the folder."""
-    key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {' '.join(cohort.subjects)}"
-    key += f" {Placement._fields} {profile.body_frame and profile.body_frame.model_dump_json()} {shapes_key(shapes)}"
+    frame = profile.body_frame and profile.body_frame.model_dump_json()
+    key = f"{cohort_key(cohort)} {Placement._fields} {frame} {shapes_key(shapes)}"
 
     def placed(index: int) -> np.ndarray:
         subject = cohort.subjects[index]

@@ -28,7 +28,7 @@ from vctlib.networks.inference import (
 )
 from vctlib.networks.organ_intensities import TOLD, organ_quantiles
 from vctlib.training import objectives
-from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array, cached_placements
+from vctlib.training.arrays import BODY_HU, BodyArrays, cached_array, cached_placements, cohort_key
 from vctlib.training.blocks import fit_components
 from vctlib.training.decoded import decoded_people
 from vctlib.training.run import TrainingRun
@@ -183,7 +183,7 @@ def joint_latents(run: TrainingRun) -> JointLatents:
 
     weights = sha256(run.source("image_autoencoder")) + sha256(run.source("segmentation_autoencoder"))
     key = weights + str(_frame(run))
-    key += " ".join(sha256(c.path / "subjects.csv") + " ".join(c.subjects) for c in cohorts)
+    key += " ".join(map(cohort_key, cohorts))
     encoded = cached_array(cache / "joint_latents.npy", key, latents, len(people), "encoding people")
     seen = cached_array(cache / "organs.npy", key + str(TOLD), organs, len(people), "looking at organs")
     attributes = [Attributes.from_row(row).values() for cohort in cohorts for _, row in cohort.table.iterrows()]

@@ -29,7 +29,7 @@ from vctlib.networks.inference import (
     with_amounts,
 )
 from vctlib.networks.schedule import guided, make_schedule
-from vctlib.training.arrays import BodyArrays, cached_array, cached_placements
+from vctlib.training.arrays import BodyArrays, cached_array, cached_placements, cohort_key
 from vctlib.training.run import TrainingRun
 
 
@@ -53,7 +53,7 @@ def decoded_people(run: TrainingRun, arrays: BodyArrays) -> DecodedPeople:
         )
     count = min(len(arrays.hu), config.max_people or len(arrays.hu))
     frame = run.profile.body_frame
-    key = " ".join([*(sha256(run.source(part)) for part in parts), *arrays.subjects])
+    key = " ".join([*(sha256(run.source(part)) for part in parts), cohort_key(run.people())])
     key += f" {frame and frame.model_dump_json()} {config.noise_shares} {config.blur} {run.profile.synthesis.steps}"
     key += f" {run.seed} {Placement._fields}"
     cache = run.folder / "cache"

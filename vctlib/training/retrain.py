@@ -40,7 +40,8 @@ def retrained_diffusion(
     autoencoders = [run.source(name) for name in ("image_autoencoder", "segmentation_autoencoder")]
     tables = [c.path / "subjects.csv" for c in (run.cohort, run.more) if c is not None]
     identity = [profile.latent_diffusion.model_dump(mode="json"), count, run.seed, *map(sha256, autoencoders + tables)]
-    identity.append((Placement._fields, TOLD))
+    frame = profile.body_frame and profile.body_frame.model_dump(mode="json")
+    identity.append((Placement._fields, TOLD, frame))
     own = folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     own_run = replace(run, profile=profile, folder=own, models=own)
     weights = own_run.weights("latent_diffusion")

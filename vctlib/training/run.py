@@ -9,11 +9,12 @@ from torch import nn
 
 from vctlib.cohort import Cohort
 from vctlib.config import Profile
+from vctlib.errors import InputError
 from vctlib.files import sha256
 from vctlib.network_config import Optimization
 from vctlib.networks.body_shapes import BodyShapes
 from vctlib.networks.components import release, restore
-from vctlib.networks.inference import device
+from vctlib.networks.inference import device, shapes_of
 from vctlib.networks.precision import resolve_precision
 from vctlib.results import hardware
 from vctlib.training.arrays import BodyArrays
@@ -51,7 +52,16 @@ class TrainingRun:
         return own if own.exists() else self.released / own.name
 
     def trained(self, component: str) -> nn.Module:
-        return restore(self.source(component), component)[0].to(device())
+        """Raises InputError for an image autoencoder whose bodies are deformed otherwise than the profile says."""
+        network = restore(self.source(component), component)[0].to(device())
+        if component == "image_autoencoder":
+            shapes, frame = shapes_of(network), self.profile.body_frame
+            if (shapes and shapes.config) != (frame and frame.deformation):
+                raise InputError(
+                    f"{self.source(component)}: deforms bodies otherwise than body_frame.deformation of the profile "
+                    f"{self.profile.name}; train it again, or take the profile that it was trained with"
+                )
+        return network
 
     def fit(self, name: str, objective: Objective, optimization: Optimization, section: dict) -> TrainingSummary:
         """Run the loop; settings, seed and cohort decide which checkpoint may be resumed."""

@@ -4,14 +4,14 @@ import numpy as np
 import torch
 
 from vctlib.anatomy import PAPER16, reduce_labels
-from vctlib.files import sha256
+from vctlib.errors import InputError
 from vctlib.network_config import DeformationConfig
 from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.body_shapes import BodyShapes, halved
 from vctlib.networks.registration import register
 from vctlib.networks.resampling import at_points, straight
 from vctlib.networks.weights import packed, unpacked
-from vctlib.training.arrays import cached_array
+from vctlib.training.arrays import cached_array, cohort_key
 from vctlib.training.run import TrainingRun
 
 
@@ -26,8 +26,13 @@ def fit_shapes(run: TrainingRun) -> BodyShapes | None:
     if frame is None or frame.deformation is None:
         return None
     config, cohort, cache = frame.deformation, run.people(), run.folder / "cache"
+    if not cohort.subjects:
+        raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
+    if len(cohort.subjects) <= config.n_shapes:
+        count = config.n_shapes
+        raise InputError(f"{count} shapes need more than {count} people, not {len(cohort.subjects)}; lower n_shapes")
     alike = frame.model_dump_json(exclude={"deformation": {"n_shapes"}})  # how many are kept changes nothing here
-    key = f"{sha256(cohort.path / 'cohort.json')} {sha256(cohort.path / 'subjects.csv')} {alike}"
+    key = f"{cohort_key(cohort)} {alike}"
 
     def framed(index: int) -> np.ndarray:
         subject = cohort.subjects[index]
