@@ -76,6 +76,17 @@ def undisturbed(synthesize, tmp_path_factory) -> Cohort:
     return synthesize(tmp_path_factory.mktemp("synthetic") / "cohort")
 
 
+def assert_same_bodies(some: Cohort, among: Cohort) -> None:
+    """But for a voxel in ten thousand: in another batch, sums of a network round otherwise in the seventh digit, and a
+    voxel may fall on the other side of a threshold."""
+    for subject in some.subjects:
+        for found, expected in (
+            (some.ct(subject)[0], among.ct(subject)[0]),
+            (some.labels(subject), among.labels(subject)),
+        ):
+            assert np.mean(found != expected) < 1e-4
+
+
 def test_bodies_have_the_attributes_asked_for(undisturbed, people, tiny_people):
     assert undisturbed.subjects == [f"B{n}-s{draw}" for n in range(5) for draw in (0, 1)]
     assert undisturbed.info.kind == "synthetic" and undisturbed.info.labels == dict(PAPER16)
@@ -93,19 +104,19 @@ def test_bodies_have_the_attributes_asked_for(undisturbed, people, tiny_people):
 
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_batch_size_makes_no_difference(undisturbed, synthesize, tmp_path, batch_size):
-    synthesize(tmp_path / "c", batch_size=batch_size)
-    assert hashes(tmp_path / "c") == hashes(undisturbed.path)
+    assert_same_bodies(synthesize(tmp_path / "c", batch_size=batch_size), undisturbed)
+    found, expected = hashes(tmp_path / "c"), hashes(undisturbed.path)
+    assert set(found) == set(expected)
+    assert all(found[name] == expected[name] for name in found if not name.endswith(".nii.gz"))
 
 
 def test_neither_order_nor_company_makes_a_difference(undisturbed, synthesize, people, tmp_path):
     some = synthesize(tmp_path / "c", of=people.iloc[[4, 1]])
     assert some.subjects == ["B4-s0", "B4-s1", "B1-s0", "B1-s1"]
-    for subject in some.subjects:
-        assert np.array_equal(some.ct(subject)[0], undisturbed.ct(subject)[0])
-        assert np.array_equal(some.labels(subject), undisturbed.labels(subject))
+    assert_same_bodies(some, undisturbed)
 
 
-def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesize, tmp_path, monkeypatch):
+def test_interrupted_and_called_again_gives_the_same_bodies(undisturbed, synthesize, tmp_path, monkeypatch):
     original = Generator.decode
     for made in (3, 4):  # three, then four more, then the rest
         left = iter(range(made))
@@ -127,7 +138,8 @@ def test_interrupted_and_called_again_gives_the_same_files(undisturbed, synthesi
         patched.setattr(Generator, "decode", lambda self, *body: decoded.append(1) or original(self, *body))
         synthesize(tmp_path / "c")
     assert len(decoded) == 10 - 3 - 4
-    assert hashes(tmp_path / "c") == hashes(undisturbed.path)
+    assert_same_bodies(Cohort.open(tmp_path / "c"), undisturbed)
+    assert set(hashes(tmp_path / "c")) == set(hashes(undisturbed.path))
 
 
 def test_draws_differ_and_seeds_decide(undisturbed, synthesize, people, tmp_path):
@@ -135,7 +147,7 @@ def test_draws_differ_and_seeds_decide(undisturbed, synthesize, people, tmp_path
     other = synthesize(tmp_path / "other", of=people.iloc[:1], seed=1)
     assert not np.array_equal(other.ct("B0-s0")[0], undisturbed.ct("B0-s0")[0])
     fewer = synthesize(tmp_path / "fewer", of=people.iloc[:1], draws_per_person=1)
-    assert np.array_equal(fewer.ct("B0-s0")[0], undisturbed.ct("B0-s0")[0])
+    assert_same_bodies(fewer, undisturbed)
 
 
 def test_attributes_matter(undisturbed, synthesize, people, tmp_path):
