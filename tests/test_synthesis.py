@@ -1,4 +1,4 @@
-"""Synthetic people depend on seed, person, draw and weights, and on nothing else."""
+"""Synthetic people depend on seed, person, draw and weights, and but for last digits on nothing else."""
 
 import dataclasses
 import hashlib

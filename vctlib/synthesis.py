@@ -1,7 +1,8 @@
 """From attributes to latents to people: reconstructed and synthetic cohorts.
 
 Every body is sampled from its own seed (seed, person, draw), so a cohort does not depend on batch size, order, or how
-often it was interrupted.
+often it was interrupted, but for last digits: sums of a network round otherwise in another batch, and single voxels may
+fall on the other side of a threshold.
 """
 
 import hashlib

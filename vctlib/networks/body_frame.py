@@ -80,7 +80,7 @@ class BodyFrame:
     """To and from the frame of one body, by a matrix for each axis; with `shapes`, to and from their template.
 
     Where the profile has no frame, or the body no placement (part of one, say), both grids are one; where the placement
-    has no shape, the body is not deformed.
+    has no shape, the body is not deformed. Raises ValueError for a shape without `shapes`.
     """
 
     def __init__(self, profile: Profile, where: Placement | None, shapes: BodyShapes | None = None):

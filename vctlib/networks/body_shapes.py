@@ -20,9 +20,11 @@ from vctlib.networks.registration import register
 from vctlib.networks.resampling import at_points, spline, straight
 
 _HALF, _LATTICE = 2, 4  # voxels of the frame: of images that are registered, and of displacements that are kept
-# Of the fixed point by which a displacement is inverted. Whole steps diverge where neighbours move apart by more than
-# their distance, as in the fat of heavy people; of 0.7, they stop after 7 to 26.
-_STEP, _NEAR, _MOST_STEPS = 0.7, 0.02, 50  # of what is missed; half voxels; and no end where a draw folds
+# A displacement is inverted by steps towards a fixed point, each of a share of what is missed: whole steps diverge
+# where neighbours move apart by more than their distance, as in the fat of heavy people.
+_STEP_SHARE = 0.7
+_TOLERANCE = 0.02  # of two voxels; reached after 7 to 26 steps
+_MAX_STEPS = 50  # a draw that folds space has no inverse
 
 
 class BodyShapes(nn.Module):
@@ -42,6 +44,11 @@ class BodyShapes(nn.Module):
         field = register(self.template.cpu().numpy(), small, self.config.iterations, self.config.smoothing)
         return _HALF * F.avg_pool3d(torch.from_numpy(field), _LATTICE // _HALF).numpy()
 
+    def need_people(self, count: int) -> None:
+        """Raises InputError for too few people to learn these shapes from."""
+        if count <= (least := self.config.n_shapes):
+            raise InputError(f"{least} shapes need more than {least} people, not {count}; lower n_shapes")
+
     @torch.no_grad()
     def fit(self, displacements: np.ndarray) -> None:
         """Learn mean and components from training people's displacements (n, 3, lattice).
@@ -49,13 +56,12 @@ class BodyShapes(nn.Module):
         Raises InputError for no more people than components.
         """
         count, people = self.config.n_shapes, len(displacements)
-        if people <= count:
-            raise InputError(f"{count} shapes need more than {count} people, not {people}; lower n_shapes")
+        self.need_people(people)
         rows = torch.from_numpy(np.array(displacements, np.float32)).flatten(1)
         self.mean.copy_(rows.mean(0).view_as(self.mean))
         rows = rows - rows.mean(0)
-        alike = rows.double() @ rows.double().T
-        vectors = torch.linalg.eigh(alike)[1].flip(1)[:, :count]
+        wide = rows.double()
+        vectors = torch.linalg.eigh(wide @ wide.T)[1].flip(1)[:, :count]
         components = (vectors / (people - 1) ** 0.5).T.float() @ rows  # each of length SD
         self.components.copy_(components.view_as(self.components))
 
@@ -82,11 +88,11 @@ class BodyShapes(nn.Module):
         own = straight([np.arange(len(axis)) for axis in half]).astype(np.float32)
         ends = np.array([len(axis) - 1.0 for axis in half], np.float32).reshape(3, 1, 1, 1)
         back = np.zeros_like(own)
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             missed = back + at_points(forth, (own + back).clip(0, ends), order=1).numpy()
-            if np.abs(missed).max() < _NEAR:
+            if np.abs(missed).max() < _TOLERANCE:
                 break
-            back -= _STEP * missed
+            back -= _STEP_SHARE * missed
         return straight(positions) + _between(_HALF * back, _HALF, positions)
 
     def deformed_template(self, coefficients: tuple[float, ...]) -> np.ndarray:

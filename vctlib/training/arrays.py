@@ -65,8 +65,7 @@ class BodyArrays:
         tag: str = "",
     ) -> None:
         self.subjects = cohort.subjects
-        if not self.subjects:
-            raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
+        need_people(cohort)
         key = cohort_key(cohort)
         count, framed = len(self.subjects), frame_of is not None and frame_of.body_frame is not None
         if framed:
@@ -94,6 +93,12 @@ class BodyArrays:
             path = folder / f"labels{len(target)}{tag}.npy"
             self.labels = cached_array(path, key + str(dict(target)), labels, count, "reading labels")
         self.body = [body_positions(volume) for volume in self.hu]
+
+
+def need_people(cohort: Cohort) -> None:
+    """Raises InputError where there are no subjects."""
+    if not cohort.subjects:
+        raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
 
 
 def cohort_key(cohort: Cohort) -> str:

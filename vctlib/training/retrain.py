@@ -11,6 +11,7 @@ from vctlib.errors import InputError
 from vctlib.files import sha256
 from vctlib.networks.body_frame import Placement
 from vctlib.networks.organ_intensities import TOLD
+from vctlib.training.arrays import cohort_key
 from vctlib.training.components import fit_latent_diffusion, joint_latents
 from vctlib.training.run import TrainingRun
 
@@ -38,8 +39,9 @@ def retrained_diffusion(
     people = joint_latents(run)
     count = max(1, round(people_share * len(people.latents)))
     autoencoders = [run.source(name) for name in ("image_autoencoder", "segmentation_autoencoder")]
-    tables = [c.path / "subjects.csv" for c in (run.cohort, run.more) if c is not None]
-    identity = [profile.latent_diffusion.model_dump(mode="json"), count, run.seed, *map(sha256, autoencoders + tables)]
+    cohorts = [run.people()] if run.more is None else [run.people(), run.more]
+    identity = [profile.latent_diffusion.model_dump(mode="json"), count, run.seed]
+    identity += [*map(sha256, autoencoders), *map(cohort_key, cohorts)]
     frame = profile.body_frame and profile.body_frame.model_dump(mode="json")
     identity.append((Placement._fields, TOLD, frame))
     own = folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,20 +4,19 @@ import numpy as np
 import torch
 
 from vctlib.anatomy import PAPER16, reduce_labels
-from vctlib.errors import InputError
 from vctlib.network_config import DeformationConfig
 from vctlib.networks.body_frame import BodyFrame, placement
 from vctlib.networks.body_shapes import BodyShapes, halved
 from vctlib.networks.registration import register
 from vctlib.networks.resampling import at_points, straight
 from vctlib.networks.weights import packed, unpacked
-from vctlib.training.arrays import cached_array, cohort_key
+from vctlib.training.arrays import cached_array, cohort_key, need_people
 from vctlib.training.run import TrainingRun
 
 
 def fit_shapes(run: TrainingRun) -> BodyShapes | None:
     """Those of the profile, of training people; what takes long is kept in the run's cache. None where the profile
-    deforms nobody.
+    deforms nobody. Raises InputError for too few people.
 
     The template begins as the mean of some people in the frame. In each round it becomes the mean of some others,
     deformed to the one before.
@@ -26,11 +25,9 @@ def fit_shapes(run: TrainingRun) -> BodyShapes | None:
     if frame is None or frame.deformation is None:
         return None
     config, cohort, cache = frame.deformation, run.people(), run.folder / "cache"
-    if not cohort.subjects:
-        raise InputError(f"{cohort.path}: there is nobody to train on; lower cohort.test_fraction in the profile")
-    if len(cohort.subjects) <= config.n_shapes:
-        count = config.n_shapes
-        raise InputError(f"{count} shapes need more than {count} people, not {len(cohort.subjects)}; lower n_shapes")
+    shapes = BodyShapes(config, run.profile.cohort.grid)
+    need_people(cohort)
+    shapes.need_people(len(cohort.subjects))
     alike = frame.model_dump_json(exclude={"deformation": {"n_shapes"}})  # how many are kept changes nothing here
     key = f"{cohort_key(cohort)} {alike}"
 
@@ -55,7 +52,6 @@ def fit_shapes(run: TrainingRun) -> BodyShapes | None:
         return mean.astype(np.float32)
 
     key += f" {run.seed}"
-    shapes = BodyShapes(config, run.profile.cohort.grid)
     made = cached_array(cache / "template.npy", key, template, 1, "making the template")
     shapes.template.copy_(torch.from_numpy(np.array(made[0])))
 
