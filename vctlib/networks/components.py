@@ -125,8 +125,8 @@ _PACKED = {
     "post_processor": ("body.", "head."),
     "segmenter": ("body.", "head."),
 }
-# And with sixteen: what factors explain and what they leave must go on adding up.
-_HALVED = {"latent_diffusion": ("denoiser.prior.factors",)}
+# And with sixteen: what factors and attributes explain and what they leave must go on adding up.
+_HALVED = {"latent_diffusion": ("denoiser.prior.factors", "statistics.regression.effects")}
 
 
 def release(path: Path, component: str, network: nn.Module, profile: Profile, training: dict) -> None:
