@@ -1,5 +1,9 @@
 """Volumes for training: made once, never half-made, never of another cohort; patches show the body."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -61,7 +65,24 @@ def test_interrupted_leaves_nothing_to_be_taken_for_whole(tmp_path, earlier):
         get(path, Maker(7, breaks_at=2))
     assert not path.with_suffix(".json").exists()
     assert get(path, Maker(9))[:, 0, 0].tolist() == [9, 10, 11, 12]
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.json", "a.npy"]
+    assert sorted(file.name for file in tmp_path.glob("[!.]*")) == ["a.json", "a.npy"]
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_of_two_at_once_one_makes_it_and_the_other_waits(tmp_path):
+    begun, others = threading.Event(), []
+
+    def slow(index: int) -> np.ndarray:
+        begun.set()
+        time.sleep(0.05)
+        return np.full((2, 3), index, np.int16)
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(get, tmp_path / "a.npy", slow)
+        assert begun.wait(10)
+        second = pool.submit(get, tmp_path / "a.npy", others.append)
+        assert np.array_equal(first.result(), second.result())
+    assert others == []
 
 
 def test_killed_between_the_array_and_its_note(tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.lib.format import open_memmap
 from tqdm.std import tqdm
 
@@ -26,13 +27,19 @@ def cached_array(path: Path, key: str, make: Callable[[int], np.ndarray], count:
     """An array of `count` items on disk, read-only and memory-mapped; item i is `make(i)`.
 
     A finished array with the same `key` is used as it is; anything else is made again. Killed halfway, nothing that
-    could be taken for whole remains.
+    could be taken for whole remains. While another process makes it, this one waits.
     """
-    note = path.with_suffix(".json")
-    if path.exists() and note.exists() and json.loads(note.read_text()) == {"key": key, "count": count}:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    note.unlink(missing_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        note = path.with_suffix(".json")
+        if not (path.exists() and note.exists() and json.loads(note.read_text()) == {"key": key, "count": count}):
+            note.unlink(missing_ok=True)
+            _write_array(path, make, count, label)
+            write_text(note, json.dumps({"key": key, "count": count}))
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _write_array(path: Path, make: Callable[[int], np.ndarray], count: int, label: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     array = None
     for index in tqdm(range(count), desc=label, unit="body", mininterval=2.0):
@@ -43,8 +50,6 @@ def cached_array(path: Path, key: str, make: Callable[[int], np.ndarray], count:
     array.flush()
     del array
     os.replace(temporary, path)
-    write_text(note, json.dumps({"key": key, "count": count}))
-    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 class BodyArrays:
