@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 import pytest
 import torch
 import yaml
@@ -5,7 +7,7 @@ import yaml
 from vctlib.commands.release import RELEASED, release_weights
 from vctlib.config import load_profile
 from vctlib.errors import InputError
-from vctlib.manifest import REPOSITORY, Entry
+from vctlib.manifest import REPOSITORY, Entry, load_manifest
 from vctlib.networks.weights import save_weights
 from vctlib.results import sha256
 
@@ -60,3 +62,11 @@ def test_incomplete_or_foreign_weights_change_nothing(root):
     with pytest.raises(InputError, match="no segmenter.safetensors"):
         release_weights("smoke", str(root / "trained"), root)
     assert (root / "data_manifest.yaml").read_text() == before and not (root / "models").exists()
+
+
+def test_released_weights_of_a_profile_are_at_most_40_mb():
+    sizes = defaultdict(int)
+    for entry in load_manifest().values():
+        if entry.source.startswith("repo:models/"):
+            sizes[entry.source.split("/")[1]] += entry.bytes
+    assert "laptop" in sizes and max(sizes.values()) <= 40e6, dict(sizes)
