@@ -20,3 +20,8 @@ def bounds_text(low: float, high: float, digits: int = 2, sign: str = "") -> str
 def interval_text(value: float, bounds: Sequence[float], digits: int = 2, sign: str = "") -> str:
     """`0.91 [0.88, 0.93]`; without an interval the number, without a number a dash."""
     return DASH if pd.isna(value) else number_text(value, digits, sign) + bounds_text(*bounds, digits, sign)
+
+
+def p_text(p: float) -> str:
+    """`0.031`, `< 0.001`; a dash where there is none."""
+    return DASH if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -5,13 +5,10 @@ import pandas as pd
 import pytest
 
 from vctlib.errors import InputError
-from vctlib.trial.bias import BIAS_ATTRIBUTES, FEATURES, ErrorDrivers
 from vctlib.trial.book_tables import (
     composition_and_image,
-    correlations_beside_paper,
     culling_by_threshold,
     differences_from_real,
-    error_drivers_by_arm,
     errors_by_arm,
     likeness_by_arm,
     populations_by_task,
@@ -60,6 +57,7 @@ def test_protocols_show_what_was_fixed_and_a_hash_that_moves_with_it():
     assert list(shown["Task"]) == ["Body fat percentage", "Muscle mass percentage"]
     assert list(shown["Seed"]) == ["0", "3"]
     assert shown.loc[0, ["Passes below", "Fails above", "Equivalent within"]].tolist() == ["2 pp", "3 pp", "±1 pp"]
+    assert shown.at[0, "In distribution"] == "50% of those who develop" and "synthetic" in shown.at[0, "Arms"]
     other = protocols_by_task({"body_fat": Protocol(task="body_fat", oversampling=3)})
     assert len(shown.at[0, "SHA-256"]) == 12 and shown.at[0, "SHA-256"] != other.at[0, "SHA-256"]
 
@@ -123,40 +121,6 @@ def test_rise_is_ood_less_id():
     assert rise.loc["Real", "Paper: body fat percentage"] == "2.46"  # 3.66 - 1.20
     assert rise.loc["Synthetic", "Paper: muscle mass percentage"] == "2.42"  # 4.34 - 1.92
     assert rise.loc["Synthetic", "Muscle mass percentage [95% CI] (pp)"] == "–"
-
-
-def drivers(importances: list[float], mae: float) -> ErrorDrivers:
-    frame = pd.DataFrame({"impurity": importances}, index=pd.Index(FEATURES, name="feature"))
-    return ErrorDrivers(mae, 0.5, 1.0, frame)
-
-
-def test_drivers_stand_beside_table_4():
-    real = [0.1, 0.0, 0.05, 0.05, 0.1, 0.1, 0.5, 0.1]
-    reversed_order = [1 - value for value in real]
-    resampled = {"real": np.array([real] * 3), "synthetic": np.array([real, real, reversed_order])}
-    found = error_drivers_by_arm(
-        {"real": drivers(real, 0.8), "synthetic": drivers(reversed_order, 0.9)}, "body_fat", resampled
-    )
-    found = found.set_index("Attribute")
-    assert found.loc["muscle percent", "Real"] == "0.500 [0.500, 0.500] / 0.763"  # killeen2025 Table 4
-    assert found.loc["bone density", "Synthetic"] == "0.900 [0.100, 0.860] / 0.076"
-    assert (
-        found.loc["age", "Real"] == "0.000 [0.000, 0.000] / 0.040"
-        and found.loc["body volume", "Real"] == "0.100 [0.100, 0.100] / 0.033"
-    )
-    assert found.loc["r with real", "Synthetic"] == "-1.000 [-0.900, 1.000] / 0.993"
-    assert found.loc["rank r with real"].tolist() == ["–", "-1.000 [-0.900, 1.000]"]
-    assert found.loc["MAE of the forest (pp)"].tolist() == ["0.80 / 0.72", "0.90 / 0.61"]  # killeen2025 Table 3
-
-
-def test_correlations_stand_beside_table_2():
-    rows = [(BIAS_ATTRIBUTES[0], -0.2, 0.1, 150, 300, 1.0, 0.0001), (BIAS_ATTRIBUTES[1], 0.4, 0.5, 150, 300, 1.0, 0.3)]
-    columns = ["attribute", "real", "other", "n_real", "n_other", "z", "p"]
-    found = correlations_beside_paper(pd.DataFrame(rows, columns=columns), "muscle").set_index("Attribute")
-    assert found.loc["body volume"].tolist() == [
-        "-0.200 (150)", "0.100 (300)", "< 0.001", "-0.469", "-0.407", "0.468"
-    ]  # fmt: skip
-    assert found.loc["body fat percent", "Paper: p"] == "0.333"
 
 
 def test_likeness_and_culling_as_a_page_prints_them():

@@ -2,8 +2,12 @@ import hashlib
 
 import pytest
 
+from vctlib.config import load_profile
 from vctlib.errors import InputError
-from vctlib.trial.protocol import Protocol, read_protocol
+from vctlib.files import REPOSITORY
+from vctlib.trial import protocol as module
+from vctlib.trial.protocol import People, Protocol, read_protocol
+from vctlib.trial.split import BOUNDARY_RULE, TASKS
 
 
 @pytest.fixture
@@ -47,6 +51,8 @@ def test_defaults_are_the_papers(write):
             "task: body_fat\npopulations: {old: {}}\narms: [real, reconstructed, synthetic, synthetic_calibrated]\n",
             "calibrate_on names one of the populations old",
         ),
+        ("task: body_fat\nboundary: by eye\n", "boundary: leave it out"),
+        ("task: body_fat\npopulations: {all: {}}\nboundary: by eye\n", "boundary: leave it out"),
         ("task: [\n", "not valid YAML"),
         ("- body_fat\n", "keys and values"),
         ("", "keys and values"),
@@ -74,6 +80,26 @@ def test_hash_is_of_the_content_and_not_of_its_writing(write):
 @pytest.mark.parametrize("change", ["seed: 1", "id_share: 0.6", "margins: {acceptable: 2.1}", "arms: [real]"])
 def test_hash_changes_with_any_setting(write, change):
     assert read_protocol(write(f"task: body_fat\n{change}\n")).sha256() != Protocol(task="body_fat").sha256()
+
+
+def test_the_rule_of_the_boundary_is_part_of_the_hash(monkeypatch):
+    protocol = Protocol(task="body_fat")
+    assert protocol.boundary == BOUNDARY_RULE and BOUNDARY_RULE in protocol.canonical()
+    monkeypatch.setattr(module, "BOUNDARY_RULE", "another rule")
+    assert Protocol(task="body_fat").sha256() != protocol.sha256()
+    assert Protocol(task="body_fat", populations={"all": {}}).boundary == ""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_papers_trials_are_files_that_say_what_the_default_profile_runs(task):
+    """Step 12 takes these settings from the profile; with `laptop` the file is the whole truth."""
+    protocol, profile = read_protocol(REPOSITORY / f"notebooks/trials/{task}.yaml"), load_profile("laptop")
+    settings = profile.trial
+    assert protocol.task == task and protocol.truth_column == TASKS[task].target_column
+    assert protocol.people == People(train=settings.n_train, id_test=settings.n_test, ood_test=settings.n_test)
+    assert (protocol.id_share, protocol.n_resamples) == (settings.in_distribution_share, settings.bootstrap)
+    assert (protocol.oversampling, protocol.seed) == (profile.synthesis.draws_per_person, 0)
+    assert Protocol.model_validate(protocol.model_dump()).sha256() == protocol.sha256()
 
 
 def test_a_protocol_cannot_be_changed_afterwards():

@@ -38,6 +38,19 @@ def page(tables, table, protocol, people, split):
     )
 
 
+def test_the_page_ends_with_the_protocol(page, protocol):
+    end = page.split("## Protocol")[1]
+    for word in (
+        protocol.sha256(),
+        protocol.boundary,
+        f"id_share is {protocol.id_share:g}",
+        "Asked for: ",
+        "Arms: real",
+    ):
+        assert word in end
+    assert f"Synthetic images a person: {protocol.oversampling}. Equivalent within 1 pp" in end
+
+
 def test_the_verdict_comes_first(page):
     headings = [line for line in page.splitlines() if line.startswith("#")]
     assert headings[0] == "# Virtual trial: body fat percentage"

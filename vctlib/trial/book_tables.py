@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 
 from vctlib.errors import InputError
-from vctlib.text import DASH, bounds_text, interval_text, number_text
+from vctlib.text import DASH, bounds_text, interval_text, number_text, p_text
 from vctlib.trial.arms import ARM_LABELS, POPULATIONS, REAL, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_CALIBRATED
-from vctlib.trial.bias import ErrorDrivers, importance_agreement
-from vctlib.trial.importance_intervals import agreement_interval, importance_intervals
 from vctlib.trial.paper_tables import paper_table
 from vctlib.trial.protocol import Protocol
 from vctlib.trial.split import ID, OOD, task_named
@@ -55,7 +53,9 @@ def protocols_by_task(protocols: Mapping[str, Protocol]) -> pd.DataFrame:
         row = {"Task": protocol.words, "Passes below": protocol.with_unit(f"{margins.acceptable:g}")}
         row |= {"Fails above": protocol.with_unit(f"{margins.failure:g}")}
         row |= {"Equivalent within": protocol.with_unit(f"\N{PLUS-MINUS SIGN}{margins.equivalence:g}")}
+        row |= {"In distribution": f"{protocol.id_share:.0%} of those who develop"}
         row |= {"People: training, ID, OOD, at most": f"{people.train}, {people.id_test}, {people.ood_test}"}
+        row |= {"Arms": ", ".join(ARM_LABELS[arm].lower() for arm in protocol.arms)}
         row |= {"Synthetic images a person": f"{protocol.oversampling}", "Resamples": f"{protocol.n_resamples}"}
         rows.append(row | {"Seed": f"{protocol.seed}", "SHA-256": protocol.sha256()[:12]})
     return pd.DataFrame(rows)
@@ -117,12 +117,12 @@ def differences_from_real(table: pd.DataFrame) -> pd.DataFrame:
                 "Population": row["population"],
                 "Arm": ARM_LABELS[row["arm"]],
                 "Difference [95% CI] (pp)": _interval(row, "difference"),
-                "p, equivalence": _p(row["p_equivalence"]),
+                "p, equivalence": p_text(row["p_equivalence"]),
                 "Equivalent from (pp)": f"±{row['equivalent_from']:.2f}",
                 "Z [95% CI]": _interval(row, "z"),
-                "p": _p(row["p"]),
+                "p": p_text(row["p"]),
                 "Paper: Z": number_text(paper["z"]),
-                "Paper: p": _p(paper["p"]),
+                "Paper: p": p_text(paper["p"]),
             }
         )
     return pd.DataFrame(rows)
@@ -146,61 +146,6 @@ def rise_to_ood(gaps: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             )
             row[f"Paper: {label.lower()}"] = number_text(paper.get(OOD, float("nan")) - paper.get(ID, float("nan")))
         rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def error_drivers_by_arm(
-    drivers: Mapping[str, ErrorDrivers], task: str, resampled: Mapping[str, np.ndarray]
-) -> pd.DataFrame:
-    """One task's impurity importances by arm as the paper's Table 4 lists them, the paper's after a slash.
-
-    drivers: arm -> `error_drivers` of one list of features, real among them; resampled: the same arms'
-    `resampled_importances`, for intervals of 95 %. Below the features stand the agreement with real (Pearson, the
-    paper's; and Spearman) and the forest's held-out error, the paper's Table 3.
-    """
-    paper = paper_table("4").query("task == @task").set_index("attribute")
-    errors = paper_table("3").set_index("task").loc[task]
-    real = drivers[REAL].importances["impurity"]
-    intervals = {arm: importance_intervals(resampled[arm]) for arm in drivers}
-    rows = []
-    for place, feature in enumerate(real.index):
-        name = _attribute(feature)
-        row = {"Attribute": name.replace("_", " ")}
-        for arm, found in drivers.items():
-            value = found.importances.at[feature, "impurity"]
-            row[ARM_LABELS[arm]] = (
-                f"{value:.3f}{bounds_text(*intervals[arm][place], 3)} / {number_text(paper.at[name, arm], 3)}"
-            )
-        rows.append(row)
-    agreement = {arm: importance_agreement(found.importances["impurity"], real) for arm, found in drivers.items()}
-    pearson, spearman, forest = {"Attribute": "r with real"}, {"Attribute": "rank r with real"}, {}
-    for arm, found in drivers.items():
-        sure = agreement_interval(resampled[arm], resampled[REAL])
-        correlation = f"{agreement[arm].pearson:.3f}{bounds_text(*sure.pearson, 3)}"
-        pearson[ARM_LABELS[arm]] = f"{correlation} / {number_text(paper.at['correlation', arm], 3)}"
-        spearman[ARM_LABELS[arm]] = f"{agreement[arm].spearman:.3f}{bounds_text(*sure.spearman, 3)}"
-        forest[ARM_LABELS[arm]] = f"{found.mae:.2f} / {errors[arm]:.2f}"
-    pearson[ARM_LABELS[REAL]] = spearman[ARM_LABELS[REAL]] = DASH
-    return pd.DataFrame([*rows, pearson, spearman, {"Attribute": "MAE of the forest (pp)"} | forest])
-
-
-def correlations_beside_paper(correlations: pd.DataFrame, task: str) -> pd.DataFrame:
-    """One task's correlations of the error with the biased attributes, from `correlation_table`, as in Table 2."""
-    paper = paper_table("2").query("task == @task").set_index("attribute")
-    rows = []
-    for row in correlations.itertuples():
-        name = _attribute(row.attribute)
-        rows.append(
-            {
-                "Attribute": name.replace("_", " "),
-                "r, real (n)": f"{row.real:.3f} ({row.n_real})",
-                "r, synthetic (n)": f"{row.other:.3f} ({row.n_other})",
-                "p": _p(row.p),
-                "Paper: r, real": number_text(paper.at[name, "real"], 3),
-                "Paper: r, synthetic": number_text(paper.at[name, "synthetic"], 3),
-                "Paper: p": _p(paper.at[name, "p"]),
-            }
-        )
     return pd.DataFrame(rows)
 
 
@@ -232,7 +177,7 @@ def likeness_by_arm(table: pd.DataFrame) -> pd.DataFrame:
                 "Arm": ARM_LABELS[row.arm],
                 "n": f"{row.n}",
                 "KS distance": f"{row.ks:.3f}",
-                "p, KS": _p(row.ks_p),
+                "p, KS": p_text(row.ks_p),
                 "Wasserstein (pp)": f"{row.wasserstein:.2f}",
                 "Mean difference of pairs (pp)": number_text(row.bias),
                 "Limits of agreement": bounds_text(row.limit_low, row.limit_high).strip() or DASH,
@@ -259,14 +204,6 @@ def culling_by_threshold(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _attribute(column: str) -> str:
-    """The paper's name of a measured column: `age_years` -> `age`, `body_volume_l_measured` -> `body_volume`."""
-    name = column.removesuffix("_measured")
-    for unit in ("_years", "_cm", "_kg", "_g_per_cm3", "_l"):
-        name = name.removesuffix(unit)
-    return name
-
-
 def _with_paper(table: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
     paper = table[KEYS].merge(paper_table("1"), on=KEYS, how="left", validate="one_to_one")
     return [(table.iloc[i], paper.iloc[i]) for i in range(len(table))]
@@ -290,7 +227,3 @@ def _judged(row: pd.Series) -> str:
     low, high = row["mae_low"], row["mae_high"]
     verdict = NOT_ENOUGH_EVIDENCE if pd.isna(low) or pd.isna(high) else interval_verdict(low, high)
     return f"{_interval(row, 'mae')} **{verdict}**"
-
-
-def _p(value: float) -> str:
-    return DASH if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -6,10 +6,12 @@ patients is not said there; here patients are drawn anew, the same ones in every
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.inspection import permutation_importance
 
 from vctlib.errors import InputError
 from vctlib.trial.bias import FEATURES, feature_values, importance_agreement
@@ -23,6 +25,13 @@ class AgreementInterval:
     spearman: tuple[float, float]
 
 
+class Resampled(NamedTuple):
+    """Importances of one arm, each (n_resamples, features)."""
+
+    impurity: np.ndarray  # of the forest grown on the patients who were drawn; each row sums to 1
+    permutation: np.ndarray  # rise of its MAE in points on those who were not, when the feature is shuffled
+
+
 def resampled_importances(
     frames: Mapping[str, pd.DataFrame],
     features: Sequence[str] = FEATURES,
@@ -30,12 +39,13 @@ def resampled_importances(
     n_resamples: int = 200,
     n_trees: int = 100,
     seed: int = 0,
-) -> dict[str, np.ndarray]:
-    """Impurity importances of each arm, shape (n_resamples, features), grown on resampled patients.
+) -> dict[str, Resampled]:
+    """Importances of each arm by forests grown on resampled patients.
 
     frames: arm -> rows as in `bias.error_drivers`. One resample draws patients of all arms together and takes all their
     images in each arm, so that row i of two arms is of the same patients. A patient who is drawn twice counts twice, as
-    a weight. Raises InputError for fewer than two patients, a missing column or a number that is not finite.
+    a weight; about a third are not drawn and judge the forest. NaN where nobody was drawn, or everybody. Raises
+    InputError for fewer than two patients, a missing column or a number that is not finite.
     """
     patients = np.unique(np.concatenate([frame["subject_id"].astype(str) for frame in frames.values()]))
     if len(patients) < 2 or n_resamples < 1:
@@ -49,18 +59,25 @@ def resampled_importances(
         for arm, frame in frames.items()
     }
     rng = np.random.default_rng(seed)
-    found = {arm: [] for arm in frames}
+    found = {arm: ([], []) for arm in frames}
+    nothing = np.full(len(features), np.nan)
     for _ in range(n_resamples):
         drawn = rng.multinomial(len(patients), np.full(len(patients), 1 / len(patients)))
         for arm, (inputs, errors, of) in rows.items():
             forest = RandomForestRegressor(n_trees, random_state=seed)
             kept = drawn[of] > 0
+            impurity = permutation = nothing
             if kept.any():
                 forest.fit(inputs[kept], errors[kept], drawn[of][kept])
-                found[arm].append(forest.feature_importances_)
-            else:
-                found[arm].append(np.full(len(features), np.nan))
-    return {arm: np.array(lists) for arm, lists in found.items()}
+                impurity = forest.feature_importances_
+                if not kept.all():
+                    permutation = permutation_importance(
+                        forest, inputs[~kept], errors[~kept], n_repeats=1, random_state=seed,
+                        scoring="neg_mean_absolute_error",
+                    ).importances_mean  # fmt: skip
+            found[arm][0].append(impurity)
+            found[arm][1].append(permutation)
+    return {arm: Resampled(*map(np.array, lists)) for arm, lists in found.items()}
 
 
 def importance_intervals(resampled: np.ndarray, level: float = 0.95) -> np.ndarray:

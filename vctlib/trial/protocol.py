@@ -24,7 +24,7 @@ from vctlib.trial.arms import (
     SYNTHETIC_REBIASED,
 )
 from vctlib.trial.bootstrap import Method
-from vctlib.trial.split import ID, TASKS
+from vctlib.trial.split import BOUNDARY_RULE, ID, TASKS
 from vctlib.trial.verdict import ACCEPTABLE, FAILURE
 
 Arm = Literal[REAL, REAL_WEIGHTED, RECONSTRUCTED, SYNTHETIC, SYNTHETIC_REBIASED, SYNTHETIC_CALIBRATED]
@@ -118,6 +118,8 @@ class Protocol(_Strict):
     interval: Method = "bca"  # how resamples become an interval; the paper's is percentile
     seed: int = Field(0, ge=0)
     id_share: float = Field(0.5, gt=0, lt=1)  # share of people on the in-distribution side of the boundary
+    # How the boundary is drawn; there is one rule, which a protocol states so that its hash changes with it.
+    boundary: str = Field(default_factory=lambda given: "" if given.get("populations") else BOUNDARY_RULE)
     seconds_a_body: float = Field(60.0, gt=0)  # after which a model that is run has no answer
     most_unanswered: float = Field(0.05, ge=0, lt=1)  # share of images, above which there is no verdict
 
@@ -162,6 +164,12 @@ class Protocol(_Strict):
             raise ValueError(
                 f"arms {' and '.join(_OF_THE_BOUNDARY)} belong to the paper's boundary; leave populations out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _boundary_is_ours(self) -> "Protocol":
+        if self.boundary != ("" if self.populations else BOUNDARY_RULE):
+            raise ValueError(f"boundary: leave it out; the one rule is {BOUNDARY_RULE!r}, and populations have none")
         return self
 
     @model_validator(mode="after")

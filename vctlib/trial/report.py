@@ -156,6 +156,17 @@ def trial_report(
     for name, conditions in protocol.populations.items():
         told = "; ".join(f"{plain(column)} {condition_words(condition)}" for column, condition in conditions.items())
         parts.append(f"Population *{plain(name)}*: {told or 'everybody'}.")
+    if protocol.boundary:
+        people = protocol.people
+        parts.append(
+            f"Populations *ID* and *OOD* lie on both sides of {protocol.boundary}; id_share is {protocol.id_share:g}. "
+            f"Asked for: {people.train} people for training, {people.id_test} and {people.ood_test} for the trial."
+        )
+    arms = ", ".join(ARM_LABELS[arm].lower() for arm in protocol.arms)
+    parts.append(
+        f"Arms: {arms}. Synthetic images a person: {protocol.oversampling}. Equivalent within "
+        f"{protocol.with_unit(f'{protocol.margins.equivalence:g}')}."
+    )
     parts.append(
         f"What is estimated: {protocol.estimand}. Truth: `{protocol.truth_column}`. Seed: {protocol.seed}. SHA-256: "
         f"`{protocol.sha256()}`."

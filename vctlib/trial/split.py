@@ -27,6 +27,11 @@ ID = "ID"
 OOD = "OOD"
 VOLUME_COLUMN = "body_volume_l_measured"
 N_DIRECTIONS = 72  # one every 5 degrees, offset by half a step so that no boundary is vertical
+BOUNDARY_RULE = (  # of `fit_biased_split`, in the words that a protocol fixes
+    "a line in body volume and the other tissue's share, both standardised on development people; of "
+    f"{N_DIRECTIONS} directions with id_share of these people on the in-distribution side, the one in which "
+    "body volume and target correlate most there, with the sign that they have among all of them"
+)
 MINIMUM_PEOPLE = 5  # on each side of the line; a correlation or a bootstrap interval of fewer says nothing
 
 
