@@ -18,6 +18,7 @@ _MADE_BY = {
     "cohorts/reconstructed": "08_reconstruct_people",
     "cohorts/synthetic": "09_synthesize_people",
     "cohorts/others": "29_draw_other_people",
+    "results/08_reconstruct_people.json": "08_reconstruct_people",
     "tables/reference_measured.csv": "02_measure_reference_cohort",
     "tables/reference_segmented.csv": "08_reconstruct_people",
     "tables/reconstructed_segmented.csv": "08_reconstruct_people",

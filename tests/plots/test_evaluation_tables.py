@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from vctlib.metrics.conditioning import by_category
 from vctlib.metrics.impossible import KINDS, fit_limits, rates
 from vctlib.plots.evaluation_tables import (
     ORGAN_FIGURES,
     composition_by_category,
+    conditioning_by_category,
     errors_where_people_were_few,
     frechet_by_arm,
     impossible_anatomy,
@@ -27,6 +29,19 @@ def test_variation_takes_each_figure_from_its_metric():
     table = variation_table(metrics, {"mass": "Mass (kg)"}, ["reference", "synthetic"])
     assert table.iloc[0].tolist() == ["Mass (kg)", "Reference", "1.00 [0.96, 1.05]", "150", "0.98 [0.90, 1.07]", "140"]
     assert table.iloc[1].tolist() == ["", "Synthetic", "0.50", "149", "–", "0"]
+
+
+def test_conditioning_by_category_shows_every_cohort_and_leaves_out_who_is_not_there():
+    def bodies(sex: str, heights: list[float]) -> pd.DataFrame:
+        asked = {"sex": sex, "age_years": 50.0, "height_cm": 165.0, "weight_kg": 70.0}
+        return pd.DataFrame({"measured": heights}).assign(**asked)
+
+    cohorts = {"reference": bodies("female", [163.0, 167.0]), "synthetic": bodies("female", [166.0, 170.0, 171.0])}
+    table = conditioning_by_category(by_category(cohorts, "height", "measured"), {"height": 1})
+    assert table["Category"].tolist() == ["height: 160-170 cm"] and table.at[0, "n"] == "2, 3"
+    assert table.at[0, "Reference"] == "165.0 (2.8)" and table.at[0, "Synthetic"] == "169.0 (2.6)"
+    assert table.at[0, "Z, synthetic"] == "+1.59"  # 4 / sqrt(8 / 2 + 7 / 3)
+    assert "Z, reference" not in table
 
 
 def test_composition_shows_the_wanted_cohort_attributes_and_columns_alone():

@@ -32,6 +32,27 @@ def variation_table(metrics: Mapping[str, Mapping], quantities: Mapping[str, str
     return pd.DataFrame(rows)
 
 
+def conditioning_by_category(table: pd.DataFrame, digits: Mapping[str, int]) -> pd.DataFrame:
+    """Measured by category in every cohort, mean (SD), and Z of those that are not the reference: a row a category.
+
+    table: `metrics.conditioning.by_category` of several attributes; `digits`: attribute -> decimals of its means.
+    Categories with nobody in them are left out. n counts bodies of each cohort, which are of the same people.
+    """
+    rows = []
+    for (attribute, _), group in table.groupby(["attribute", "category"], sort=False):
+        cells = group.set_index("cohort")
+        if not (cells["n"] > 0).any():
+            continue
+        row = {"Category": f"{attribute}: {cells['label'].iloc[0]}", "n": ", ".join(map(str, cells["n"]))}
+        for cohort, one in cells.iterrows():
+            places = digits[attribute]
+            row[words(cohort)] = f"{number_text(one['mean'], places)} ({number_text(one['sd'], places)})"
+        for cohort in cells.index[1:]:
+            row[f"Z, {cohort}"] = number_text(cells.at[cohort, "z_score"], 2, "+")
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def composition_by_category(
     table: pd.DataFrame, columns: Mapping[str, str], attributes=("sex", "weight"), cohort: str = "synthetic"
 ) -> pd.DataFrame:
