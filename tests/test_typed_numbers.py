@@ -30,8 +30,6 @@ ORIGINS = {
     "latent_diffusion": {"1.9": "profile: noise_location", "0.2": "profile: share of dropped attributes"},
     "segmenter": {"0.8": "profile: blur"},
     "post_processor": {
-        "0.7": "profile: half of `blur`, rounded",
-        "2.0": "profile: one and a half times `blur`, rounded",
         "0.6": "profile: noise_shares",
         "10.26": "paper, Table A4",
         "5.97": "paper, Table A4",
